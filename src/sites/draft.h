@@ -40,6 +40,8 @@ struct site_draft {
     bool is_disputed;          /* the source or the seed says so */
     bool is_unverified;        /* facts not read at a source */
     bool is_synthetic;
+    bool is_guarded;           /* tagged as a home group, shelter or the like: kept, but born HIDDEN */
+    struct str status;         /* "" in use, or "disused", "abandoned", "ruins" (lifecycle of data/religious-features.json) */
     struct str note;
     struct str source_text;    /* name of the work the row cites, for the sheet */
     int64_t version;           /* OSM object version; 0 */
