@@ -134,7 +134,7 @@ void json_z(struct json_out *j, const char *z)
     if (z)
         json_str(j, str_of(z));
     else
-        json_null(j);
+        json_nil(j);
 }
 
 /* Digits of v, at least `width` of them, ending at `end`; returns their start. */
@@ -184,7 +184,7 @@ void json_f64(struct json_out *j, double v, int decimals)
     ENSURE(decimals >= 0 && decimals < (int)(sizeof POWER / sizeof POWER[0]));
     double scaled = v * POWER[decimals];
     if (!isfinite(v)) {
-        json_null(j);
+        json_nil(j);
         return;
     }
     separate(j);
@@ -199,7 +199,7 @@ void json_bool(struct json_out *j, bool v)
     json_raw(j, v ? STR("true") : STR("false"));
 }
 
-void json_null(struct json_out *j)
+void json_nil(struct json_out *j)
 {
     json_raw(j, STR("null"));
 }

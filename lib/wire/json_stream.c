@@ -96,12 +96,19 @@ static enum rc current(struct json_stream *js, int *c, struct err *err)
     return RC_OK;
 }
 
+/* A byte order mark, which may arrive a byte at a time. */
 static enum rc skip_mark(struct json_stream *js, struct err *err)
 {
+    int c;
     js->started = true;
-    TRY(fill(js, err));
-    if (js->have >= 3 && memcmp(js->block, "\xEF\xBB\xBF", 3) == 0)
-        js->at = js->copy_from = 3;
+    TRY(current(js, &c, err));
+    for (const char *mark = "\xEF\xBB\xBF"; *mark && (c == 0xEF || js->at + js->base > 0); mark++) {
+        if (c != (unsigned char)*mark)
+            return fail_at(js, "a whole byte order mark", err);
+        js->at++;
+        TRY(current(js, &c, err));
+    }
+    js->copy_from = js->at;
     return RC_OK;
 }
 
