@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * The packed point index against brute force: random, clustered, stacked points, poles and the antimeridian.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "geo/index.h"
+
+enum { MOST = 3000, QUESTIONS = 60 };
+
+static struct prng rng;
+
+struct cloud {
+    int32_t lat[MOST], lon[MOST];
+    struct geo_index_block *blocks;
+    struct geo_index ix;
+};
+
+static int seed_rng(void **state)
+{
+    (void)state;
+    const char *given = getenv("FANE_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)clock_monotonic_us();
+    printf("seed %llu (FANE_SEED replays)\n", (unsigned long long)seed);
+    prng_seed(&rng, seed);
+    return 0;
+}
+
+static double between(double lo, double hi)
+{
+    return lo + prng_unit(&rng) * (hi - lo);
+}
+
+/* Kinds of places where an index breaks; several of each in one cloud. */
+static struct geo_point any_point(void)
+{
+    switch (prng_below(&rng, 8)) {
+    case 0:
+        return (struct geo_point){between(89.9, 90), between(-180, 180)};
+    case 1:
+        return (struct geo_point){between(-90, -89.9), between(-180, 180)};
+    case 2:
+        return (struct geo_point){between(-18, -16), between(179.9, 180)};
+    case 3:
+        return (struct geo_point){between(-18, -16), between(-180, -179.9)};
+    case 4:
+        return (struct geo_point){31.7767, 35.2345}; /* a stack */
+    case 5:
+        return (struct geo_point){between(48, 49), between(2, 3)};
+    case 6:
+        return (struct geo_point){prng_below(&rng, 2) ? 90 : -90, between(-180, 180)};
+    default:
+        return (struct geo_point){between(-90, 90), between(-180, 180)};
+    }
+}
+
+static uint64_t cell_at(const struct cloud *c, size_t i)
+{
+    return geo_cell_of((struct geo_point){c->lat[i] / 1e7, c->lon[i] / 1e7});
+}
+
+static struct cloud *cloud_new(size_t n)
+{
+    struct cloud *c = mem_alloc(sizeof *c);
+    for (size_t i = 0; i < n; i++) {
+        struct geo_point p = any_point();
+        c->lat[i] = geo_e7(p.lat_deg);
+        c->lon[i] = geo_e7(p.lon_deg);
+    }
+    for (size_t gap = n / 2; prng_below(&rng, 4) && gap > 0; gap /= 2) /* Morton order, or none: both must do */
+        for (size_t i = gap; i < n; i++)
+            for (size_t j = i; j >= gap && cell_at(c, j - gap) > cell_at(c, j); j -= gap) {
+                int32_t la = c->lat[j], lo = c->lon[j];
+                c->lat[j] = c->lat[j - gap];
+                c->lon[j] = c->lon[j - gap];
+                c->lat[j - gap] = la;
+                c->lon[j - gap] = lo;
+            }
+    c->blocks = mem_array(geo_index_blocks(n) + 1, sizeof *c->blocks);
+    geo_index_build(c->lat, c->lon, n, 2, c->blocks);
+    geo_index_init(&c->ix, c->lat, c->lon, n, c->blocks);
+    return c;
+}
+
+static void cloud_free(struct cloud *c)
+{
+    free(c->blocks);
+    free(c);
+}
+
+static size_t any_size(void)
+{
+    static const size_t edges[] = {0, 1, 2, 15, 16, 17, 255, 256, 257, 2000};
+    return prng_below(&rng, 2) ? edges[prng_below(&rng, 10)] : 1 + prng_below(&rng, MOST);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static bool keep_odd(void *ctx, uint32_t i)
+{
+    (void)ctx;
+    return i % 2;
+}
+
+static void check_near(const struct cloud *c, struct geo_point p)
+{
+    static struct geo_near got[GEO_NEAR_MAX];
+    static double all[MOST];
+    size_t want = 1 + prng_below(&rng, prng_below(&rng, 4) ? 20 : GEO_NEAR_MAX), n = 0;
+    double max_m = prng_below(&rng, 2) ? INFINITY : pow(10, between(0, 7.5));
+    geo_keep_fn keep = prng_below(&rng, 3) ? NULL : keep_odd;
+    for (size_t i = 0; i < c->ix.n; i++) {
+        double d = geo_distance_m(p, geo_index_point(&c->ix, i));
+        if (d <= max_m && (!keep || i % 2))
+            all[n++] = d;
+    }
+    qsort(all, n, sizeof *all, by_value);
+    size_t k = geo_index_near(&c->ix, p, want, max_m, keep, NULL, got);
+    assert_int_equal(k, want < n ? want : n);
+    for (size_t i = 0; i < k; i++) {
+        assert_true(got[i].index < c->ix.n && (!keep || got[i].index % 2));
+        assert_true(fabs(got[i].distance_m - all[i]) <= 1e-6);
+        assert_true(got[i].distance_m == geo_distance_m(p, geo_index_point(&c->ix, got[i].index)));
+        for (size_t j = 0; i < 30 && j < i; j++)
+            assert_true(got[j].index != got[i].index);
+    }
+}
+
+static void nearest_equals_brute_force(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 60; round++) {
+        struct cloud *c = cloud_new(any_size());
+        for (int i = 0; i < QUESTIONS; i++)
+            check_near(c, any_point());
+        cloud_free(c);
+    }
+}
+
+struct seen {
+    size_t n, stop;
+    int64_t last;
+    bool hit[MOST];
+};
+
+static bool see(void *ctx, uint32_t index, double distance_m)
+{
+    (void)distance_m;
+    struct seen *s = ctx;
+    assert_true(index < MOST && !s->hit[index]);
+    s->hit[index] = true;
+    s->n++;
+    return s->n != s->stop;
+}
+
+static void within_equals_brute_force(void **state)
+{
+    (void)state;
+    static struct seen s;
+    for (int round = 0; round < 60; round++) {
+        struct cloud *c = cloud_new(any_size());
+        for (int i = 0; i < QUESTIONS; i++) {
+            struct geo_point p = any_point();
+            double r = pow(10, between(-1, 7.4));
+            memset(&s, 0, sizeof s);
+            geo_index_within(&c->ix, p, r, see, &s);
+            for (size_t k = 0; k < c->ix.n; k++)
+                assert_int_equal(s.hit[k], geo_distance_m(p, geo_index_point(&c->ix, k)) <= r);
+        }
+        cloud_free(c);
+    }
+}
+
+static struct geo_box any_box(const struct cloud *c)
+{
+    struct geo_point a = any_point(), b = any_point();
+    if (c->ix.n && prng_below(&rng, 2)) /* an edge on a point: it counts */
+        a = geo_index_point(&c->ix, prng_below(&rng, c->ix.n));
+    struct geo_box box = {.west_deg = a.lon_deg,
+                          .south_deg = fmin(a.lat_deg, b.lat_deg),
+                          .east_deg = b.lon_deg,
+                          .north_deg = fmax(a.lat_deg, b.lat_deg)};
+    if (prng_below(&rng, 8) == 0)
+        box = (struct geo_box){-180, -90, 180, 90};
+    return box;
+}
+
+static void boxes_equal_brute_force(void **state)
+{
+    (void)state;
+    static struct seen s;
+    for (int round = 0; round < 60; round++) {
+        struct cloud *c = cloud_new(any_size());
+        for (int i = 0; i < QUESTIONS; i++) {
+            struct geo_box b = any_box(c);
+            size_t want = 0;
+            memset(&s, 0, sizeof s);
+            geo_index_each_box(&c->ix, &b, see, &s);
+            for (size_t k = 0; k < c->ix.n; k++) {
+                bool in = geo_box_contains(&b, geo_index_point(&c->ix, k));
+                want += in;
+                assert_int_equal(s.hit[k], in);
+            }
+            assert_int_equal(geo_index_count_box(&c->ix, &b), want);
+        }
+        cloud_free(c);
+    }
+}
+
+static void a_visitor_may_stop(void **state)
+{
+    (void)state;
+    static struct seen s;
+    struct cloud *c = cloud_new(2000);
+    struct geo_box world = {-180, -90, 180, 90};
+    s = (struct seen){.stop = 5};
+    geo_index_each_box(&c->ix, &world, see, &s);
+    assert_int_equal(s.n, 5);
+    s = (struct seen){.stop = 7};
+    geo_index_within(&c->ix, (struct geo_point){0, 0}, 3e7, see, &s);
+    assert_int_equal(s.n, 7);
+    cloud_free(c);
+}
+
+/* X2: whatever the blocks hold, no stray read (ASan) and an end. */
+static void damaged_blocks_do_no_harm(void **state)
+{
+    (void)state;
+    static struct seen s;
+    static struct geo_near got[10];
+    struct cloud *c = cloud_new(2000);
+    for (int i = 0; i < 500; i++) {
+        size_t bytes = geo_index_blocks(2000) * sizeof *c->blocks;
+        ((unsigned char *)c->blocks)[prng_below(&rng, bytes)] = (unsigned char)prng_u64(&rng);
+        struct geo_box b = any_box(c);
+        geo_index_near(&c->ix, any_point(), 10, INFINITY, NULL, NULL, got);
+        assert_true(geo_index_count_box(&c->ix, &b) <= 4000);
+        memset(&s, 0, sizeof s);
+        geo_index_within(&c->ix, any_point(), 1e6, see, &s);
+    }
+    cloud_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nearest_equals_brute_force), cmocka_unit_test(within_equals_brute_force),
+        cmocka_unit_test(boxes_equal_brute_force),    cmocka_unit_test(a_visitor_may_stop),
+        cmocka_unit_test(damaged_blocks_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, seed_rng, NULL);
+}
