@@ -1,0 +1,8 @@
+-- SPDX-License-Identifier: AGPL-3.0-or-later
+-- Which migrations this database has run. sha256 is of the file's bytes, before type words are replaced.
+CREATE TABLE schema_migration (
+    number     {int64} NOT NULL PRIMARY KEY,
+    name       {text}  NOT NULL,
+    sha256     {blob}  NOT NULL,
+    applied_us {int64} NOT NULL
+) {strict};

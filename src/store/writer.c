@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * The single writer and its group commit. Callers put jobs in a queue; the writer's thread takes what has gathered (while
+ * the last commit was in flight), runs each job in one transaction, then the commit hooks, commits once, and wakes each
+ * caller with its own result.
+ *
+ *                        one failed after changing something, or lost the transaction
+ *   queue --take_batch--> quick ------------------------------------------------------> careful (savepoint per job)
+ *                          |  ^-- engine says again: 40001, lost connection ...             |
+ *                          v                                                                v
+ *                    hooks, commit -----------------> settle: every job gets its own result, in its caller's hands
+ *
+ *   W1 a job is told RC_OK only after the commit that holds it returned (S1).
+ *   W2 when a batch runs again every job of it runs again, and when its commit fails for good all of its jobs fail: no
+ *      result that was computed beside changes which never happened is ever handed out.
+ *   W3 a caller's job lies on the caller's stack, so a caller leaves early only while its job is still queued.
+ */
+#include "store/store_int.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BACKOFF_FIRST_US 1000
+#define BACKOFF_LAST_US  100000
+
+enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
+
+struct job {
+    store_fn fn;
+    void *ctx;
+    struct err *err; /* the caller's; may be NULL */
+    enum rc rc;
+    enum job_state state; /* QUEUED and RUNNING under queue_lock; DONE under lock */
+    bool alone;
+    int64_t limit_ms; /* per statement, when alone */
+    store_done done;  /* store_submit: the job is on the heap */
+    void *done_ctx;
+    struct err own_err;
+    struct job *prev, *next;
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+};
+
+struct batch {
+    struct job *head;
+    size_t n;
+    bool alone;
+};
+
+enum outcome { BATCH_DONE, BATCH_CAREFUL, BATCH_AGAIN, BATCH_FAILED };
+
+/* --- one batch --------------------------------------------------------------------------------------------------- */
+
+static enum rc job_finish(struct store_tx *tx, struct job *j, enum rc rc)
+{
+    store_tx_close_rows(tx);
+    if (rc == RC_OK && tx->failed != RC_OK) { /* S5 */
+        rc = tx->failed;
+        if (j->err)
+            *j->err = tx->err;
+    }
+    if (tx->saved && !tx->c->broken) {
+        struct err e;
+        enum rc back = tx->c->d->save(tx->c, rc == RC_OK ? SAVE_RELEASE : SAVE_BACK, &e);
+        if (back == RC_OK)
+            tx->c->lost = false;
+        else if (rc == RC_OK)
+            rc = err_set(j->err, back, "%s", e.text);
+    }
+    return rc;
+}
+
+/* True: the job's result stands beside the others'. False: the whole transaction has to go. */
+static bool job_run(struct store *st, struct job *j, bool careful)
+{
+    struct store_tx tx = {.st = st, .c = st->wc, .write = true, .careful = careful};
+    st->wc->again = false;
+    enum rc rc = j->fn(&tx, j->ctx, j->err);
+    j->rc = job_finish(&tx, j, rc);
+    if (st->wc->broken || st->wc->lost || (j->rc != RC_OK && st->wc->again))
+        return false;
+    return j->rc == RC_OK || careful || !tx.dirty;
+}
+
+static enum rc run_hooks(struct store *st, struct err *err)
+{
+    for (size_t i = 0; i < st->n_hooks; i++) {
+        struct store_tx tx = {.st = st, .c = st->wc, .write = true};
+        enum rc rc = st->hooks[i].fn(&tx, st->hooks[i].ctx, err);
+        store_tx_close_rows(&tx);
+        if (rc == RC_OK && tx.failed != RC_OK)
+            rc = err_set(err, tx.failed, "%s", tx.err.text);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return RC_OK;
+}
+
+static enum outcome undone(struct store *st, enum outcome otherwise)
+{
+    bool again = st->wc->again || st->wc->broken;
+    st->d->rollback(st->wc);
+    pthread_mutex_lock(&st->queue_lock);
+    st->stats.rollbacks++;
+    pthread_mutex_unlock(&st->queue_lock);
+    return again ? BATCH_AGAIN : otherwise;
+}
+
+static enum rc have_conn(struct store *st, struct err *err)
+{
+    if (st->wc && st->wc->broken) {
+        st->d->close(st->wc);
+        st->wc = NULL;
+    }
+    return st->wc ? RC_OK : store_conn_open(st, CONN_WRITE, &st->wc, err);
+}
+
+/* Runs the jobs, the hooks and the commit once. err: why, unless BATCH_DONE. */
+static enum outcome batch_try(struct store *st, struct batch *b, bool careful, struct err *err)
+{
+    bool any = false;
+    enum rc rc = have_conn(st, err);
+    if (rc != RC_OK)
+        return rc == RC_IO ? BATCH_AGAIN : BATCH_FAILED; /* a server that restarts refuses for a while */
+    st->wc->limit_ms = b->alone && b->head->limit_ms ? b->head->limit_ms : st->opt.busy_ms;
+    if (st->d->begin(st->wc, err) != RC_OK)
+        return st->wc->again || st->wc->broken ? BATCH_AGAIN : BATCH_FAILED;
+    for (struct job *j = b->head; j; j = j->next) {
+        if (!job_run(st, j, careful)) {
+            (void)err_set(err, j->rc == RC_OK ? RC_IO : j->rc, "%s", j->err && j->rc != RC_OK ? j->err->text : "the transaction was lost");
+            return undone(st, careful ? BATCH_FAILED : BATCH_CAREFUL);
+        }
+        any = any || j->rc == RC_OK;
+    }
+    if (!any) {
+        undone(st, BATCH_DONE);
+        return BATCH_DONE;
+    }
+    if (!b->alone && run_hooks(st, err) != RC_OK)
+        return undone(st, BATCH_FAILED);
+    if (st->d->commit(st->wc, err) != RC_OK)
+        return undone(st, BATCH_FAILED);
+    return BATCH_DONE;
+}
+
+static void batch_failed(struct batch *b, const struct err *why)
+{
+    for (struct job *j = b->head; j; j = j->next) {
+        j->rc = why->rc;
+        if (j->err)
+            *j->err = *why;
+    }
+}
+
+static void count_retry(struct store *st, const struct err *why, int turn)
+{
+    log_line(LOG_DEBUG, "store.retry", "turn=%d rc=%s", turn, rc_name(why->rc));
+    pthread_mutex_lock(&st->queue_lock);
+    st->stats.retries++;
+    pthread_mutex_unlock(&st->queue_lock);
+}
+
+static void batch_run(struct store *st, struct batch *b)
+{
+    int64_t until = clock_monotonic_us() + (int64_t)st->opt.busy_ms * 1000, pause = BACKOFF_FIRST_US;
+    bool careful = st->d->savepoints && !b->alone && b->n > 1;
+    for (int turn = 1;; turn++) {
+        struct err why = {0};
+        enum outcome got = batch_try(st, b, careful, &why);
+        if (got == BATCH_CAREFUL && b->n == 1 && !(st->wc && st->wc->lost))
+            return; /* it was alone: rolled back, and its result is its own */
+        if (got == BATCH_DONE)
+            return;
+        if (got == BATCH_FAILED || (got == BATCH_AGAIN && clock_monotonic_us() + pause >= until)) {
+            batch_failed(b, &why);
+            return;
+        }
+        count_retry(st, &why, turn);
+        if (got == BATCH_CAREFUL) {
+            careful = true;
+            continue;
+        }
+        clock_sleep_us(pause);
+        pause = pause * 2 < BACKOFF_LAST_US ? pause * 2 : BACKOFF_LAST_US;
+    }
+}
+
+/* --- the thread ---------------------------------------------------------------------------------------------------- */
+
+/* Under queue_lock. A job that must be alone is a batch by itself. */
+static struct batch take_batch(struct store *st)
+{
+    struct batch b = {.head = st->head};
+    struct job *last = NULL, *j = st->head;
+    for (; j && b.n < (size_t)st->opt.batch_max && !(j->alone && b.n); j = j->next) {
+        j->state = JOB_RUNNING;
+        b.alone = j->alone;
+        last = j;
+        b.n++;
+        if (j->alone) {
+            j = j->next;
+            break;
+        }
+    }
+    if (last)
+        last->next = NULL;
+    st->head = j;
+    if (j)
+        j->prev = NULL;
+    else
+        st->tail = NULL;
+    st->queued -= b.n;
+    return b;
+}
+
+static void job_done(struct job *j)
+{
+    if (j->done) {
+        j->done(j->done_ctx, j->rc, j->err);
+        free(j);
+        return;
+    }
+    pthread_mutex_lock(&j->lock);
+    j->state = JOB_DONE;
+    pthread_cond_signal(&j->cond);
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void batch_settle(struct store *st, struct batch *b)
+{
+    int64_t ok = 0;
+    for (struct job *j = b->head; j; j = j->next)
+        ok += j->rc == RC_OK;
+    pthread_mutex_lock(&st->queue_lock);
+    st->stats.commits += ok > 0;
+    st->stats.jobs += ok;
+    pthread_mutex_unlock(&st->queue_lock);
+    for (size_t i = 0; ok && i < st->n_afters; i++)
+        st->afters[i].after(st->afters[i].ctx);
+    for (struct job *j = b->head, *next; j; j = next) {
+        next = j->next; /* once it is done the job is its caller's again */
+        job_done(j);
+    }
+}
+
+static void *writer_main(void *arg)
+{
+    struct store *st = arg;
+    for (;;) {
+        pthread_mutex_lock(&st->queue_lock);
+        while (!st->head && !st->stop)
+            pthread_cond_wait(&st->queue_work, &st->queue_lock);
+        struct batch b = take_batch(st);
+        pthread_mutex_unlock(&st->queue_lock);
+        if (!b.n)
+            return NULL;
+        pthread_mutex_lock(&st->gate);
+        batch_run(st, &b);
+        pthread_mutex_unlock(&st->gate);
+        checker_after_commit(st);
+        batch_settle(st, &b);
+    }
+}
+
+enum rc writer_start(struct store *st, struct err *err)
+{
+    int e = pthread_create(&st->writer, NULL, writer_main, st);
+    if (e != 0)
+        return err_set(err, RC_NOMEM, "cannot start the store's writer: %s", strerror(e));
+    st->has_writer = true;
+    return RC_OK;
+}
+
+void writer_stop(struct store *st)
+{
+    if (!st->has_writer)
+        return;
+    pthread_mutex_lock(&st->queue_lock);
+    st->stop = true;
+    pthread_cond_signal(&st->queue_work);
+    pthread_mutex_unlock(&st->queue_lock);
+    pthread_join(st->writer, NULL);
+    st->has_writer = false;
+}
+
+/* --- callers --------------------------------------------------------------------------------------------------------- */
+
+static enum rc enqueue(struct store *st, struct job *j, struct err *err)
+{
+    if (!st->has_writer)
+        return err_set(err, RC_UNSUPPORTED, "the store was opened for reading only");
+    if (pthread_equal(st->writer, pthread_self()))
+        return err_set(err, RC_INVALID, "store_write was called inside a write function");
+    pthread_mutex_lock(&st->queue_lock);
+    bool stopped = st->stop, idle = st->head == NULL;
+    if (!stopped) {
+        j->prev = st->tail;
+        *(st->tail ? &st->tail->next : &st->head) = j;
+        st->tail = j;
+        st->queued++;
+        if (idle)
+            pthread_cond_signal(&st->queue_work);
+    }
+    pthread_mutex_unlock(&st->queue_lock);
+    return stopped ? err_set(err, RC_BUSY, "the store is closing") : RC_OK;
+}
+
+/* True when it was still waiting its turn: it is out of the queue then. */
+static bool withdraw(struct store *st, struct job *j)
+{
+    pthread_mutex_lock(&st->queue_lock);
+    bool waiting = j->state == JOB_QUEUED;
+    if (waiting) {
+        *(j->prev ? &j->prev->next : &st->head) = j->next;
+        *(j->next ? &j->next->prev : &st->tail) = j->prev;
+        st->queued--;
+    }
+    pthread_mutex_unlock(&st->queue_lock);
+    return waiting;
+}
+
+static void job_wait(struct store *st, struct job *j, int64_t limit_ms)
+{
+    struct timespec until = store_timespec(clock_monotonic_us() + limit_ms * 1000);
+    bool patient = false;
+    pthread_mutex_lock(&j->lock);
+    while (j->state != JOB_DONE) {
+        if (patient) {
+            pthread_cond_wait(&j->cond, &j->lock);
+        } else if (pthread_cond_timedwait(&j->cond, &j->lock, &until) == ETIMEDOUT && j->state != JOB_DONE) {
+            pthread_mutex_unlock(&j->lock);
+            bool out = withdraw(st, j);
+            pthread_mutex_lock(&j->lock);
+            if (out) {
+                j->rc = err_set(j->err, RC_BUSY, "the writer was busy for %lld ms; try again", (long long)limit_ms);
+                break;
+            }
+            patient = true; /* it runs: its own statements have deadlines (W3) */
+        }
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+static bool reads_here(struct store *st)
+{
+    bool reads = false;
+    pthread_mutex_lock(&st->pool_lock);
+    for (int i = 0; i < st->opt.readers; i++)
+        reads = reads || (st->slots[i].busy && pthread_equal(st->slots[i].owner, pthread_self()));
+    pthread_mutex_unlock(&st->pool_lock);
+    return reads;
+}
+
+static enum rc write_job(struct store *st, struct job *j, int64_t wait_ms)
+{
+    if (reads_here(st))
+        return err_set(j->err, RC_INVALID, "store_write was called inside a read function");
+    pthread_mutex_init(&j->lock, NULL);
+    store_cond_init(&j->cond);
+    enum rc rc = enqueue(st, j, j->err);
+    if (rc == RC_OK) {
+        job_wait(st, j, wait_ms);
+        rc = j->rc;
+    }
+    pthread_cond_destroy(&j->cond);
+    pthread_mutex_destroy(&j->lock);
+    return rc;
+}
+
+enum rc store_write(struct store *st, store_fn fn, void *ctx, struct err *err)
+{
+    struct job j = {.fn = fn, .ctx = ctx, .err = err, .rc = RC_IO};
+    if (!err)
+        j.err = &j.own_err;
+    return write_job(st, &j, st->opt.busy_ms);
+}
+
+enum rc store_write_alone(struct store *st, store_fn fn, void *ctx, int64_t limit_ms, struct err *err)
+{
+    struct job j = {.fn = fn, .ctx = ctx, .err = err, .rc = RC_IO, .alone = true, .limit_ms = limit_ms};
+    if (!err)
+        j.err = &j.own_err;
+    return write_job(st, &j, limit_ms);
+}
+
+enum rc store_submit(struct store *st, store_fn fn, void *ctx, store_done done, void *done_ctx, struct err *err)
+{
+    struct job *j = mem_alloc(sizeof *j);
+    *j = (struct job){.fn = fn, .ctx = ctx, .done = done, .done_ctx = done_ctx, .rc = RC_IO};
+    j->err = &j->own_err;
+    enum rc rc = enqueue(st, j, err);
+    if (rc != RC_OK)
+        free(j);
+    return rc;
+}
