@@ -35,6 +35,8 @@ enum rc json_in_parse(struct str text, size_t cap, json_t **out, struct err *err
         return err_set(err, RC_TOO_LARGE, "the JSON document has %zu bytes; at most %zu are read", text.n, cap);
     if (is_too_deep(text))
         return err_set(err, RC_TOO_LARGE, "the JSON document is nested deeper than %d levels", JSON_IN_DEPTH_MAX);
+    if (text.n && memchr(text.p, 0, text.n)) /* jansson overlooks some NUL bytes between tokens */
+        return err_set(err, RC_INVALID, "not JSON: a NUL byte");
     json_t *v = json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (!v)
         return err_set(err, RC_INVALID, "not JSON: line %d, column %d: %s", why.line, why.column, why.text);

@@ -31,6 +31,9 @@ static void test_documents(void **state)
         {"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "deeper", RC_TOO_LARGE},
         {"{\"a\":\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[\"}", "", RC_OK},
     };
+    json_t *none;
+    struct err nul = {0};
+    assert_int_equal(json_in_parse((struct str){"[true\0]", 7}, 64, &none, &nul), RC_INVALID);
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         json_t *v = NULL;
         struct err err = {0};
