@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Building the packed tree, and boxes. Distances are in index_near.c.
+ * Shape and building of the packed tree, and boxes. Distances are in index_near.c.
  */
 #include "geo/index.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/threads.h"
 
 enum { FAN = GEO_INDEX_FAN };
@@ -23,58 +24,89 @@ struct geo_point geo_index_point(const struct geo_index *ix, size_t i)
     return (struct geo_point){.lat_deg = ix->lat_e7[i] / 1e7, .lon_deg = ix->lon_e7[i] / 1e7};
 }
 
-static size_t groups(size_t n)
-{
-    return (n + FAN - 1) / FAN;
-}
+/* --- shape --------------------------------------------------------------------------------------------------- */
 
-/* Where each level's blocks begin; at[levels] is the total. */
-static int level_layout(size_t n, size_t at[GEO_INDEX_LEVELS_MAX + 1])
+/* One block of a level: its nodes carry on where the block before ended (points *from, children *child). */
+static bool block_is_sound(const struct geo_index *ix, size_t i, uint32_t *from, uint32_t *child)
 {
-    ENSURE(n <= GEO_INDEX_POINTS_MAX);
-    int levels = 0;
-    size_t nodes = groups(n), total = 0;
-    at[0] = 0;
-    while (nodes > 0) {
-        total += groups(nodes);
-        at[++levels] = total;
-        if (nodes <= FAN)
-            break;
-        nodes = groups(nodes);
+    const struct geo_index_block *b = &ix->blocks[i];
+    if (b->n == 0 || b->n > FAN || b->from[0] != *from)
+        return false;
+    if (b->level > 1 && (b->child_at != *child || b->n > i - *child))
+        return false;
+    for (uint32_t k = 0; k < b->n; k++) {
+        if (b->from[k + 1] <= b->from[k] || b->from[k + 1] > ix->n)
+            return false;
+        if (b->level == 1 && b->from[k + 1] - b->from[k] > FAN)
+            return false;
+        if (b->level > 1) {
+            const struct geo_index_block *c = &ix->blocks[b->child_at + k];
+            if (c->level != b->level - 1 || c->from[0] != b->from[k] || c->from[c->n] != b->from[k + 1])
+                return false;
+        }
     }
-    return levels;
+    *from = b->from[b->n];
+    *child += b->level > 1 ? b->n : 0;
+    return true;
 }
 
-size_t geo_index_blocks(size_t n)
+bool geo_index_init(struct geo_index *ix, const int32_t *lat_e7, const int32_t *lon_e7, size_t n,
+                    const struct geo_index_block *blocks, size_t blocks_n)
 {
-    size_t at[GEO_INDEX_LEVELS_MAX + 1];
-    return at[level_layout(n, at)];
-}
-
-void geo_index_init(struct geo_index *ix, const int32_t *lat_e7, const int32_t *lon_e7, size_t n,
-                    const struct geo_index_block *blocks)
-{
-    *ix = (struct geo_index){.lat_e7 = lat_e7, .lon_e7 = lon_e7, .n = n, .blocks = blocks};
-    ix->levels = level_layout(n, ix->level_at);
+    *ix = (struct geo_index){.lat_e7 = lat_e7, .lon_e7 = lon_e7, .n = n, .blocks = blocks, .blocks_n = blocks_n};
+    if (n > GEO_INDEX_POINTS_MAX || (n == 0) != (blocks_n == 0))
+        return false;
+    uint32_t from = 0, child = 0, level = 1;
+    for (size_t i = 0; i < blocks_n; i++) {
+        if (blocks[i].level !=
+            level) { /* a level ends: it must have covered all points, and the one below all blocks */
+            if (i == 0 || blocks[i].level != level + 1 || level == GEO_INDEX_LEVELS_MAX || from != n)
+                return false;
+            level++;
+            from = 0;
+        }
+        if (!block_is_sound(ix, i, &from, &child))
+            return false;
+    }
+    return n == 0 || (from == n && child == blocks_n - 1);
 }
 
 /* --- build --------------------------------------------------------------------------------------------------- */
 
+enum { FILL_MIN = FAN / 2 };
+
 struct build {
+    const uint64_t *cells;
     const int32_t *lat, *lon;
     size_t n;
     struct geo_index_block *blocks;
+    size_t at; /* first block of the level being bounded */
 };
 
-/* Bounds that hold nothing: no box touches them and every point is far. */
+/* How many of the items at starts[0..left) (points they begin at; starts[left] is the end) make the next group: of the
+ * ends between half full and full, the one with the farthest jump. */
+static size_t group_size(const uint64_t *cells, const uint32_t *starts, size_t left)
+{
+    if (left <= FAN)
+        return left;
+    size_t best = FAN;
+    uint64_t jump = 0;
+    for (size_t k = FAN; k >= FILL_MIN; k--) {
+        uint64_t j = cells[starts[k]] ^ cells[starts[k] - 1];
+        if (j > jump) {
+            jump = j;
+            best = k;
+        }
+    }
+    return best;
+}
+
+/* Unused nodes hold nothing: no box touches them, and a walk by distance stops at n. */
 static void node_clear(struct geo_index_block *b, size_t k)
 {
     b->lat_min[k] = b->lon_min[k] = INT32_MAX;
     b->lat_max[k] = b->lon_max[k] = INT32_MIN;
-    for (int a = 0; a < 3; a++) {
-        b->lo[a][k] = 9.0F;
-        b->hi[a][k] = -9.0F;
-    }
+    b->cos_min[k] = 1;
 }
 
 static int32_t min32(int32_t a, int32_t b)
@@ -87,63 +119,107 @@ static int32_t max32(int32_t a, int32_t b)
     return a > b ? a : b;
 }
 
-static void node_add_point(struct geo_index_block *b, size_t k, int32_t lat, int32_t lon)
+static void node_add(struct geo_index_block *b, size_t k, int32_t lat_min, int32_t lat_max, int32_t lon_min,
+                     int32_t lon_max)
 {
-    double la = lat * (PI / 180e7), lo = lon * (PI / 180e7);
-    double v[3] = {cos(la) * cos(lo), cos(la) * sin(lo), sin(la)};
-    b->lat_min[k] = min32(b->lat_min[k], lat);
-    b->lat_max[k] = max32(b->lat_max[k], lat);
-    b->lon_min[k] = min32(b->lon_min[k], lon);
-    b->lon_max[k] = max32(b->lon_max[k], lon);
-    for (int a = 0; a < 3; a++) { /* one float step outwards, as the cast rounds to nearest */
-        b->lo[a][k] = fminf(b->lo[a][k], nextafterf((float)v[a], -9.0F));
-        b->hi[a][k] = fmaxf(b->hi[a][k], nextafterf((float)v[a], 9.0F));
-    }
+    b->lat_min[k] = min32(b->lat_min[k], lat_min);
+    b->lat_max[k] = max32(b->lat_max[k], lat_max);
+    b->lon_min[k] = min32(b->lon_min[k], lon_min);
+    b->lon_max[k] = max32(b->lon_max[k], lon_max);
 }
 
-static void node_add_node(struct geo_index_block *b, size_t k, const struct geo_index_block *c, size_t j)
+static void node_close(struct geo_index_block *b, size_t k)
 {
-    b->lat_min[k] = min32(b->lat_min[k], c->lat_min[j]);
-    b->lat_max[k] = max32(b->lat_max[k], c->lat_max[j]);
-    b->lon_min[k] = min32(b->lon_min[k], c->lon_min[j]);
-    b->lon_max[k] = max32(b->lon_max[k], c->lon_max[j]);
-    for (int a = 0; a < 3; a++) {
-        b->lo[a][k] = fminf(b->lo[a][k], c->lo[a][j]);
-        b->hi[a][k] = fmaxf(b->hi[a][k], c->hi[a][j]);
-    }
+    double far = fmax(fabs((double)b->lat_min[k]), fabs((double)b->lat_max[k]));
+    b->cos_min[k] =
+        (float)fmax(0, cos(far * (PI / 180e7)) * (1 - 1e-6) - 1e-7); /* below the cosine in spite of rounding */
 }
 
-static void build_bottom(void *ctx, size_t block, size_t worker)
+static void build_block(void *ctx, size_t i, size_t worker)
 {
     (void)worker;
     const struct build *w = ctx;
-    struct geo_index_block *b = &w->blocks[block];
+    struct geo_index_block *b = &w->blocks[w->at + i];
     for (size_t k = 0; k < FAN; k++) {
-        size_t from = (block * FAN + k) * FAN;
         node_clear(b, k);
-        for (size_t i = from; i < from + FAN && i < w->n; i++)
-            node_add_point(b, k, w->lat[i], w->lon[i]);
+        if (k >= b->n)
+            continue;
+        const struct geo_index_block *c = &w->blocks[b->child_at + k];
+        for (size_t p = b->from[k]; b->level == 1 && p < b->from[k + 1]; p++)
+            node_add(b, k, w->lat[p], w->lat[p], w->lon[p], w->lon[p]);
+        for (size_t j = 0; b->level > 1 && j < c->n; j++)
+            node_add(b, k, c->lat_min[j], c->lat_max[j], c->lon_min[j], c->lon_max[j]);
+        node_close(b, k);
     }
 }
 
-void geo_index_build(const int32_t *lat_e7, const int32_t *lon_e7, size_t n, size_t threads,
-                     struct geo_index_block *blocks)
+/* Cuts the points into leaves: their first points, and n at the end. */
+static size_t cut_leaves(const struct build *w, uint32_t *starts)
 {
-    size_t at[GEO_INDEX_LEVELS_MAX + 1];
-    int levels = level_layout(n, at);
-    struct build w = {.lat = lat_e7, .lon = lon_e7, .n = n, .blocks = blocks};
-    if (levels > 0)
-        threads_for(threads, at[1], build_bottom, &w);
-    for (int l = 1; l < levels; l++) {
-        size_t below = at[l] - at[l - 1];
-        for (size_t i = 0; i < at[l + 1] - at[l]; i++) {
-            for (size_t k = 0; k < FAN; k++) {
-                node_clear(&blocks[at[l] + i], k);
-                for (size_t j = 0; i * FAN + k < below && j < FAN; j++)
-                    node_add_node(&blocks[at[l] + i], k, &blocks[at[l - 1] + i * FAN + k], j);
-            }
-        }
+    uint32_t window[FAN + 1];
+    size_t leaves = 0;
+    for (size_t p = 0; p < w->n;) {
+        size_t left = w->n - p;
+        for (uint32_t k = 0; k <= FAN; k++)
+            window[k] = (uint32_t)p + k;
+        starts[leaves++] = (uint32_t)p;
+        p += group_size(w->cells, window, left);
     }
+    starts[leaves] = (uint32_t)w->n;
+    return leaves;
+}
+
+/* Cuts nodes into blocks of a level at w->at; starts then holds the first points of the blocks. */
+static size_t cut_blocks(const struct build *w, uint32_t level, size_t child, uint32_t *starts, size_t nodes)
+{
+    size_t blocks = 0;
+    for (size_t i = 0; i < nodes; blocks++) {
+        struct geo_index_block *b = &w->blocks[w->at + blocks];
+        b->n = (uint32_t)group_size(w->cells, starts + i, nodes - i);
+        b->level = level;
+        b->child_at = level > 1 ? (uint32_t)(child + i) : 0;
+        for (size_t k = 0; k <= b->n; k++)
+            b->from[k] = starts[i + k];
+        i += b->n;
+    }
+    for (size_t i = 0; i < blocks; i++)
+        starts[i] = w->blocks[w->at + i].from[0];
+    starts[blocks] = (uint32_t)w->n;
+    return blocks;
+}
+
+/* Groups are at least half full but for the last of a level. */
+static size_t blocks_at_most(size_t n)
+{
+    size_t nodes = n / FILL_MIN + 1, total = 0;
+    for (int l = 0; l < GEO_INDEX_LEVELS_MAX; l++) {
+        nodes = nodes / FILL_MIN + 1;
+        total += nodes;
+    }
+    return total;
+}
+
+struct geo_index_block *geo_index_build(const uint64_t *cells, const int32_t *lat_e7, const int32_t *lon_e7, size_t n,
+                                        size_t threads, size_t *blocks_n)
+{
+    ENSURE(n <= GEO_INDEX_POINTS_MAX);
+    *blocks_n = 0;
+    if (n == 0)
+        return NULL;
+    struct build w = {.cells = cells, .lat = lat_e7, .lon = lon_e7, .n = n};
+    w.blocks = mem_array(blocks_at_most(n), sizeof *w.blocks);
+    uint32_t *starts = mem_array(n / FILL_MIN + 3, sizeof *starts);
+    size_t nodes = cut_leaves(&w, starts), child = 0;
+    for (uint32_t level = 1; nodes > 0; level++) {
+        size_t blocks = cut_blocks(&w, level, child, starts, nodes);
+        threads_for(threads, blocks, build_block, &w);
+        child = w.at;
+        w.at += blocks;
+        nodes = blocks > 1 ? blocks : 0;
+    }
+    free(starts);
+    *blocks_n = w.at;
+    return mem_realloc(w.blocks, w.at * sizeof *w.blocks);
 }
 
 /* --- boxes --------------------------------------------------------------------------------------------------- */
@@ -178,6 +254,11 @@ static size_t slice_count(const struct box_walk *w, size_t from, size_t to)
     return (size_t)n;
 }
 
+static uint32_t node_mask(const struct geo_index_block *b)
+{
+    return (UINT32_C(1) << b->n) - 1;
+}
+
 /* Bit k: node k of the block is touched by the box; in *inside: it lies wholly in it. */
 static uint32_t block_touch(const struct geo_index_block *n, const struct box_e7 *b, uint32_t *inside)
 {
@@ -197,29 +278,17 @@ static uint32_t block_touch(const struct geo_index_block *n, const struct box_e7
     return touched;
 }
 
-/* Points [from, to) of node k of block i at a level (1 = bottom). */
-static void node_slice(const struct geo_index *ix, int level, size_t i, size_t k, size_t *from, size_t *to)
+static void count_block(struct box_walk *w, const struct geo_index_block *b)
 {
-    size_t at = (i * FAN + k) << 4 * level;
-    size_t end = at + ((size_t)1 << 4 * level);
-    *from = at < ix->n ? at : ix->n;
-    *to = end < ix->n ? end : ix->n;
-}
-
-static void count_block(struct box_walk *w, int level, size_t i)
-{
-    uint32_t inside, touched = block_touch(&w->ix->blocks[w->ix->level_at[level - 1] + i], &w->b, &inside);
+    uint32_t inside, touched = block_touch(b, &w->b, &inside) & node_mask(b);
     for (; touched; touched &= touched - 1) {
-        size_t k = (size_t)__builtin_ctz(touched), from, to;
-        node_slice(w->ix, level, i, k, &from, &to);
-        if (from >= to)
-            continue; /* X2 */
+        size_t k = (size_t)__builtin_ctz(touched);
         if (inside >> k & 1)
-            w->count += to - from;
-        else if (level == 1)
-            w->count += slice_count(w, from, to);
+            w->count += b->from[k + 1] - b->from[k];
+        else if (b->level == 1)
+            w->count += slice_count(w, b->from[k], b->from[k + 1]);
         else
-            count_block(w, level - 1, i * FAN + k);
+            count_block(w, &w->ix->blocks[b->child_at + k]);
     }
 }
 
@@ -235,15 +304,13 @@ static bool each_slice(struct box_walk *w, size_t from, size_t to)
     return true;
 }
 
-static bool each_block(struct box_walk *w, int level, size_t i)
+static bool each_block(struct box_walk *w, const struct geo_index_block *b)
 {
-    uint32_t inside, touched = block_touch(&w->ix->blocks[w->ix->level_at[level - 1] + i], &w->b, &inside);
+    uint32_t inside, touched = block_touch(b, &w->b, &inside) & node_mask(b);
     for (; touched; touched &= touched - 1) {
-        size_t k = (size_t)__builtin_ctz(touched), from, to;
-        node_slice(w->ix, level, i, k, &from, &to);
-        if (from >= to)
-            continue;
-        if (level == 1 ? !each_slice(w, from, to) : !each_block(w, level - 1, i * FAN + k))
+        size_t k = (size_t)__builtin_ctz(touched);
+        if (b->level == 1 ? !each_slice(w, b->from[k], b->from[k + 1])
+                          : !each_block(w, &w->ix->blocks[b->child_at + k]))
             return false;
     }
     return true;
@@ -269,9 +336,9 @@ size_t geo_index_count_box(const struct geo_index *ix, const struct geo_box *b)
     struct box_e7 parts[2];
     struct box_walk w = {.ix = ix};
     size_t n = box_parts(b, parts);
-    for (size_t k = 0; ix->levels > 0 && k < n; k++) {
+    for (size_t k = 0; ix->n > 0 && k < n; k++) {
         w.b = parts[k];
-        count_block(&w, ix->levels, 0);
+        count_block(&w, &ix->blocks[ix->blocks_n - 1]);
     }
     return w.count;
 }
@@ -281,9 +348,9 @@ void geo_index_each_box(const struct geo_index *ix, const struct geo_box *b, geo
     struct box_e7 parts[2];
     struct box_walk w = {.ix = ix, .fn = fn, .ctx = ctx};
     size_t n = box_parts(b, parts);
-    for (size_t k = 0; ix->levels > 0 && k < n; k++) {
+    for (size_t k = 0; ix->n > 0 && k < n; k++) {
         w.b = parts[k];
-        if (!each_block(&w, ix->levels, 0))
+        if (!each_block(&w, &ix->blocks[ix->blocks_n - 1]))
             return;
     }
 }

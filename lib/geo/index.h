@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Point index on the sphere: a packed tree of fan-out 16 over points that are already in Morton order, so that a node's
- * points are one slice and its count is arithmetic. It lives in plain arrays that may be a mapped file; it owns nothing.
- * Positions are whole 1e-7 degrees (1.1 cm). Not for shapes: points only.
- * Invariants:
- *   X1 read-only after geo_index_build: any number of threads may ask at once.
- *   X2 memory-safe on blocks of any content (a damaged file gives wrong answers, never a stray read).
+ * Point index on the sphere: a packed tree of fan-out at most 16 over points that are already in Morton order, so that
+ * a node's points are one slice. Groups end where the order jumps farthest, as a group that spans a jump covers much
+ * empty ground. It lives in plain arrays that may be a mapped file; it owns nothing. Positions are whole 1e-7 degrees
+ * (1.1 cm). Not for shapes: points only. Invariants: X1 read-only after geo_index_init: any number of threads may ask
+ * at once. X2 geo_index_init proves the shape of the tree (each node's slice and children), so bounds that lie, in a
+ * damaged file, give wrong answers but never a stray read nor a walk without end.
  */
 #ifndef GEO_INDEX_H
 #define GEO_INDEX_H
@@ -14,34 +14,35 @@
 
 enum {
     GEO_INDEX_FAN = 16,
-    GEO_INDEX_LEVELS_MAX = 8,
+    GEO_INDEX_LEVELS_MAX = 12,
     GEO_NEAR_MAX = 1000 /* most neighbours one question may ask for */
 };
 #define GEO_INDEX_POINTS_MAX UINT32_C(0x7fffffff)
 
-/* Bounds of 16 sibling nodes: degrees for boxes, and a box around the unit vectors for distances, which needs no word
- * about the antimeridian or the poles. */
+/* Up to 16 sibling nodes. Unused ones have bounds that touch nothing. */
 struct geo_index_block {
-    int32_t lat_min[GEO_INDEX_FAN], lat_max[GEO_INDEX_FAN], lon_min[GEO_INDEX_FAN], lon_max[GEO_INDEX_FAN];
-    float lo[3][GEO_INDEX_FAN], hi[3][GEO_INDEX_FAN];
+    int32_t lat_min[GEO_INDEX_FAN], lat_max[GEO_INDEX_FAN], lon_min[GEO_INDEX_FAN],
+        lon_max[GEO_INDEX_FAN];       /* 1e-7 deg */
+    float cos_min[GEO_INDEX_FAN];     /* at most the least cosine of a latitude of the node */
+    uint32_t from[GEO_INDEX_FAN + 1]; /* points of node k: [from[k], from[k + 1]) */
+    uint32_t child_at;                /* above level 1: the block of node 0's children; node k's is child_at + k */
+    uint32_t n, level;                /* nodes used; 1 = their points are leaves */
 };
 
 struct geo_index {
     const int32_t *lat_e7, *lon_e7;
     size_t n;
-    const struct geo_index_block *blocks; /* level 1 (16 points a node) first */
-    int levels;                           /* 0 when there are no points */
-    size_t level_at[GEO_INDEX_LEVELS_MAX + 1];
+    const struct geo_index_block *blocks; /* by level; the root last */
+    size_t blocks_n;
 };
 
-/* Blocks needed for n points. */
-size_t geo_index_blocks(size_t n);
-/* Fills blocks[0 .. geo_index_blocks(n)); threads 0 = all. Cost: about 0.1 us a point. */
-void geo_index_build(const int32_t *lat_e7, const int32_t *lon_e7, size_t n, size_t threads,
-                     struct geo_index_block *blocks);
-/* The arrays are borrowed for as long as the index is used. */
-void geo_index_init(struct geo_index *ix, const int32_t *lat_e7, const int32_t *lon_e7, size_t n,
-                    const struct geo_index_block *blocks);
+/* Heap array of *blocks_n blocks (NULL for no points); threads 0 = all. cells[i] is the Morton key of point i, rising.
+ */
+struct geo_index_block *geo_index_build(const uint64_t *cells, const int32_t *lat_e7, const int32_t *lon_e7, size_t n,
+                                        size_t threads, size_t *blocks_n);
+/* The arrays are borrowed for as long as the index is used. False when the blocks are not a tree over n points. */
+bool geo_index_init(struct geo_index *ix, const int32_t *lat_e7, const int32_t *lon_e7, size_t n,
+                    const struct geo_index_block *blocks, size_t blocks_n);
 
 int32_t geo_e7(double deg); /* nearest 1e-7 degree */
 struct geo_point geo_index_point(const struct geo_index *ix, size_t i);

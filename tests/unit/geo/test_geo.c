@@ -2,11 +2,12 @@
  *
  * geo.c against tests/vectors/geo_*.csv and against definitions on random points.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include <math.h>
 #include <stdio.h>

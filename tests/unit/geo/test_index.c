@@ -2,10 +2,11 @@
  *
  * The packed point index against brute force: random, clustered, stacked points, poles and the antimeridian.
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <math.h>
@@ -24,6 +25,7 @@ static struct prng rng;
 struct cloud {
     int32_t lat[MOST], lon[MOST];
     struct geo_index_block *blocks;
+    size_t blocks_n;
     struct geo_index ix;
 };
 
@@ -65,31 +67,35 @@ static struct geo_point any_point(void)
     }
 }
 
-static uint64_t cell_at(const struct cloud *c, size_t i)
+struct placed {
+    uint64_t cell;
+    int32_t lat, lon;
+};
+
+static int by_cell(const void *a, const void *b)
 {
-    return geo_cell_of((struct geo_point){c->lat[i] / 1e7, c->lon[i] / 1e7});
+    const struct placed *x = a, *y = b;
+    return (x->cell > y->cell) - (x->cell < y->cell);
 }
 
 static struct cloud *cloud_new(size_t n)
 {
+    static struct placed p[MOST];
+    static uint64_t cells[MOST];
     struct cloud *c = mem_alloc(sizeof *c);
     for (size_t i = 0; i < n; i++) {
-        struct geo_point p = any_point();
-        c->lat[i] = geo_e7(p.lat_deg);
-        c->lon[i] = geo_e7(p.lon_deg);
+        struct geo_point g = any_point();
+        p[i] = (struct placed){geo_cell_of(g), geo_e7(g.lat_deg), geo_e7(g.lon_deg)};
     }
-    for (size_t gap = n / 2; prng_below(&rng, 4) && gap > 0; gap /= 2) /* Morton order, or none: both must do */
-        for (size_t i = gap; i < n; i++)
-            for (size_t j = i; j >= gap && cell_at(c, j - gap) > cell_at(c, j); j -= gap) {
-                int32_t la = c->lat[j], lo = c->lon[j];
-                c->lat[j] = c->lat[j - gap];
-                c->lon[j] = c->lon[j - gap];
-                c->lat[j - gap] = la;
-                c->lon[j - gap] = lo;
-            }
-    c->blocks = mem_array(geo_index_blocks(n) + 1, sizeof *c->blocks);
-    geo_index_build(c->lat, c->lon, n, 2, c->blocks);
-    geo_index_init(&c->ix, c->lat, c->lon, n, c->blocks);
+    if (prng_below(&rng, 4)) /* or in no order: slower, never wrong */
+        qsort(p, n, sizeof *p, by_cell);
+    for (size_t i = 0; i < n; i++) {
+        cells[i] = p[i].cell;
+        c->lat[i] = p[i].lat;
+        c->lon[i] = p[i].lon;
+    }
+    c->blocks = geo_index_build(cells, c->lat, c->lon, n, 2, &c->blocks_n);
+    assert_true(geo_index_init(&c->ix, c->lat, c->lon, n, c->blocks, c->blocks_n));
     return c;
 }
 
@@ -237,22 +243,35 @@ static void a_visitor_may_stop(void **state)
     cloud_free(c);
 }
 
-/* X2: whatever the blocks hold, no stray read (ASan) and an end. */
+/* X2: whatever the blocks hold, they are refused or do no harm (ASan) and every walk ends. */
 static void damaged_blocks_do_no_harm(void **state)
 {
     (void)state;
     static struct seen s;
     static struct geo_near got[10];
     struct cloud *c = cloud_new(2000);
-    for (int i = 0; i < 500; i++) {
-        size_t bytes = geo_index_blocks(2000) * sizeof *c->blocks;
-        ((unsigned char *)c->blocks)[prng_below(&rng, bytes)] = (unsigned char)prng_u64(&rng);
+    size_t bytes = c->blocks_n * sizeof *c->blocks, refused = 0;
+    unsigned char *raw = (unsigned char *)c->blocks;
+    for (int i = 0; i < 4000; i++) {
+        size_t at = prng_below(&rng, bytes);
+        unsigned char was = raw[at];
+        raw[at] ^= (unsigned char)(1 + prng_below(&rng, 255));
         struct geo_box b = any_box(c);
+        if (!geo_index_init(&c->ix, c->lat, c->lon, 2000, c->blocks, c->blocks_n)) {
+            refused++;
+            raw[at] = was;
+            continue;
+        }
         geo_index_near(&c->ix, any_point(), 10, INFINITY, NULL, NULL, got);
         assert_true(geo_index_count_box(&c->ix, &b) <= 4000);
         memset(&s, 0, sizeof s);
         geo_index_within(&c->ix, any_point(), 1e6, see, &s);
     }
+    assert_true(refused > 100);
+    assert_false(geo_index_init(&c->ix, c->lat, c->lon, 1999, c->blocks, c->blocks_n));
+    assert_false(geo_index_init(&c->ix, c->lat, c->lon, 2000, c->blocks, c->blocks_n - 1));
+    assert_false(geo_index_init(&c->ix, c->lat, c->lon, 2000, c->blocks, 0));
+    assert_false(geo_index_init(&c->ix, c->lat, c->lon, 0, c->blocks, c->blocks_n));
     cloud_free(c);
 }
 
