@@ -45,9 +45,10 @@ struct policy_object {
     struct uuid owner;          /* account the object belongs to, or nil */
 };
 
+/* A higher role never sees less; a role, kind, visibility or verification out of range is denied to everyone. */
 enum view policy_view(const struct viewer *viewer, const struct policy_object *object);
 
-/* What a viewer may do. */
+/* What a viewer may do. Reviewing, editing and deciding need a named account besides the role: a person answers. */
 enum act {
     ACT_REPORT,          /* everyone */
     ACT_REVIEW_REPORT,   /* reviewer + */
