@@ -23,6 +23,7 @@
 #define W_LEAD 6.0               /* by so much the best must lead the second */
 #define LINK_FINE_M 250.0
 #define LINK_VAGUE_M 5000.0      /* nearness within so much says nothing */
+#define LINK_NAME_LETTERS 4         /* telling letters a name must have to count */
 #define LINK_LEAST_M 100.0       /* no two maps agree closer than this about a large building */
 
 double link_radius_m(const struct incident *in)
@@ -144,9 +145,9 @@ static void score_name(const struct scoring *c, const struct link_candidate *sit
             best_letters = letters;
         }
     }
-    if (best >= 1 && best_letters >= 5)
+    if (best >= 1 && best_letters >= LINK_NAME_LETTERS)
         reason(s, W_NAME_WHOLE, "its name is named");
-    else if (best >= 0.5 && best_letters >= 5)
+    else if (best >= 0.5 && best_letters >= LINK_NAME_LETTERS)
         reason(s, W_NAME_HALF, "part of its name is named");
 }
 

@@ -64,8 +64,8 @@ MUST_CHECK enum rc reports_list(struct store_tx *tx, struct vault *v, const stru
 /* RC_CONFLICT when the state machine has no such step. */
 MUST_CHECK enum rc report_review(struct store *st, struct vault *v, const struct viewer *viewer, struct uuid public_id,
                                  struct str to_state, struct str note, struct err *err);
-/* For `fane verify`: compares each report's sealed content with its ledger entry. */
+/* For `fane verify`: each report's and each note's sealed content against its ledger entry. */
 struct ledger;
-void reports_add_checker(struct ledger *l);
+void reports_add_checkers(struct ledger *l);
 
 #endif

@@ -131,3 +131,40 @@ enum rc outbox_store_add(struct store_tx *tx, struct str topic, struct uuid obje
     struct store_arg args[] = {SA_UUID(id), SA_TEXT(topic), SA_UUID(object), SA_TIME(now)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
+
+/* ---- verify ---- */
+
+static enum rc check_ciphers(struct store_tx *tx, const struct store_sql *sql, ledger_digest_fn put, void *sink,
+                             struct err *err)
+{
+    struct store_rows *rows;
+    enum rc rc = RC_OK;
+    TRY(store_query(tx, sql, NULL, 0, &rows, err));
+    while (rc == RC_OK && store_next(rows)) {
+        struct str cipher = store_blob(rows, 1);
+        rc = put(sink, store_uuid(rows, 0), sha256_of(cipher.p ? cipher.p : "", cipher.n), err);
+    }
+    struct err ended;
+    enum rc finish = store_finish(rows, &ended);
+    return rc != RC_OK || finish == RC_OK ? rc : err_set(err, finish, "%s", ended.text);
+}
+
+static enum rc check_reports(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err)
+{
+    static const struct store_sql SQL = {.common = "SELECT id, cipher FROM report ORDER BY id"};
+    (void)ctx;
+    return check_ciphers(tx, &SQL, put, sink, err);
+}
+
+static enum rc check_notes(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err)
+{
+    static const struct store_sql SQL = {.common = "SELECT id, cipher FROM report_note ORDER BY id"};
+    (void)ctx;
+    return check_ciphers(tx, &SQL, put, sink, err);
+}
+
+void reports_add_checkers(struct ledger *l)
+{
+    ledger_add_checker(l, "report", check_reports, NULL);
+    ledger_add_checker(l, "report_note", check_notes, NULL);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Reports: what is refused, the receipt, the state machine, who may read. On both engines.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "incidents/reports.h"
+#include "ledger/ledger.h"
+#include "store_test.h"
+
+static void bad_drafts_are_refused(void **state)
+{
+    (void)state;
+    struct err err;
+    static char longest[REPORT_TEXT_MAX + 1];
+    memset(longest, 'x', sizeof longest);
+    const struct {
+        struct report_draft draft;
+        enum rc rc;
+    } all[] = {
+        {{.text = STR("A window was broken.")}, RC_OK},
+        {{.text = STR("")}, RC_INVALID},
+        {{.text = STR(" \n\t ")}, RC_INVALID},
+        {{.text = STR("\xff\xfe")}, RC_INVALID},
+        {{.text = STR("nul \0 inside")}, RC_INVALID},
+        {{.text = {longest, sizeof longest}}, RC_TOO_LARGE},
+        {{.text = {longest, REPORT_TEXT_MAX}}, RC_OK},
+        {{.text = STR("x"), .has_place = true, .lat_deg = 91}, RC_INVALID},
+        {{.text = STR("x"), .type = STR("PRP-05")}, RC_OK},
+        {{.text = STR("x"), .type = STR("NO-SUCH")}, RC_INVALID},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        assert_int_equal(report_check(&all[i].draft, &err), all[i].rc);
+}
+
+struct listed {
+    struct vault *v;
+    struct viewer viewer;
+    struct str state, cursor;
+    struct arena mem;
+    struct report_page page;
+};
+
+static enum rc list_fn(struct store_tx *tx, void *ctx, struct err *err)
+{
+    struct listed *l = ctx;
+    return reports_list(tx, l->v, &l->viewer, l->state, l->cursor, 2, &l->mem, &l->page, err);
+}
+
+static void reports_on(struct store *st)
+{
+    char dir[] = "/tmp/fane-test-XXXXXX";
+    struct err err = {0};
+    struct vault *v;
+    struct ledger *ledger;
+    struct ledger_report verified;
+    struct arena mem;
+    struct str receipts[5];
+    arena_init(&mem);
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(vault_open(st, dir, &v, &err), RC_OK);
+    assert_int_equal(ledger_open(st, dir, "test.example/fane", &ledger, &err), RC_OK);
+    reports_add_checkers(ledger);
+    for (int i = 0; i < 5; i++) {
+        struct report_draft d = {.text = str_printf(&mem, "report %d: a secret name", i), .has_place = i % 2, .lat_deg = 10,
+                                 .lon_deg = 20, .type = i ? STR("PRP-06") : STR("")};
+        assert_int_equal(report_receive(st, v, &d, &mem, &receipts[i], &err), RC_OK);
+    }
+
+    struct report_status status;
+    assert_int_equal(report_status(st, v, receipts[3], &mem, &status, &err), RC_OK);
+    assert_true(str_is_equal(status.state, STR("received")));
+    char *wrong = str_z(&mem, receipts[3]);
+    wrong[0] = wrong[0] == '0' ? '1' : '0';
+    assert_int_equal(report_status(st, v, str_of(wrong), &mem, &status, &err), RC_NOT_FOUND);
+    assert_int_equal(report_status(st, v, STR(""), &mem, &status, &err), RC_NOT_FOUND);
+
+    /* The public may not list; a reviewer may, two at a time, newest first. */
+    struct listed l = {.v = v, .viewer = VIEWER_PUBLIC, .state = STR(""), .cursor = STR("")};
+    arena_init(&l.mem);
+    assert_int_equal(store_read(st, list_fn, &l, &err), RC_DENIED);
+    l.viewer = (struct viewer){.account = {{7}}, .role = ROLE_REVIEWER};
+    int seen = 0;
+    struct uuid newest = {{0}};
+    do {
+        assert_int_equal(store_read(st, list_fn, &l, &err), RC_OK);
+        assert_int_equal(l.page.matched, 5);
+        for (size_t i = 0; i < l.page.n; i++, seen++) {
+            struct str want = str_printf(&l.mem, "report %d: a secret name", 4 - seen);
+            assert_true(str_is_equal(l.page.items[i].text, want));
+            assert_int_equal(l.page.items[i].has_place, (4 - seen) % 2);
+            if (!seen)
+                newest = l.page.items[i].public_id;
+        }
+        l.cursor = l.page.next;
+    } while (l.cursor.n);
+    assert_int_equal(seen, 5);
+
+    /* The state machine, and who may move it. */
+    struct viewer nobody = VIEWER_PUBLIC;
+    assert_int_equal(report_review(st, v, &nobody, newest, STR("in_review"), STR(""), &err), RC_DENIED);
+    assert_int_equal(report_review(st, v, &l.viewer, newest, STR("received"), STR(""), &err), RC_CONFLICT);
+    assert_int_equal(report_review(st, v, &l.viewer, newest, STR("in_review"), STR("looks true"), &err), RC_OK);
+    assert_int_equal(report_review(st, v, &l.viewer, newest, STR("in_review"), STR(""), &err), RC_CONFLICT);
+    assert_int_equal(report_review(st, v, &l.viewer, newest, STR("closed"), STR(""), &err), RC_OK);
+    assert_int_equal(report_review(st, v, &l.viewer, newest, STR("in_review"), STR("again"), &err), RC_OK);
+    assert_int_equal(report_review(st, v, &l.viewer, uuid_random(), STR("closed"), STR(""), &err), RC_NOT_FOUND);
+    assert_int_equal(report_status(st, v, receipts[4], &mem, &status, &err), RC_OK);
+    assert_true(str_is_equal(status.state, STR("in_review")));
+
+    assert_int_equal(ledger_checkpoint(ledger, &err), RC_OK);
+    enum rc rc = ledger_verify(ledger, &verified, &err);
+    if (rc != RC_OK)
+        print_error("%s\n", err.text);
+    assert_int_equal(rc, RC_OK);
+    assert_true(verified.objects >= 8); /* five reports, three notes */
+    arena_fini(&l.mem);
+    arena_fini(&mem);
+    store_test_close(st);
+    ledger_close(ledger);
+    vault_close(v);
+    char *rm = str_printf(&mem, "rm -rf %s", dir).p ? (char *)(uintptr_t)str_printf(&mem, "rm -rf %s", dir).p : NULL;
+    assert_int_equal(system(rm), 0);
+    arena_fini(&mem);
+}
+
+static void reports_live_their_life(void **state)
+{
+    (void)state;
+    store_test_each_engine(reports_on);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_drafts_are_refused),
+        cmocka_unit_test(reports_live_their_life),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
