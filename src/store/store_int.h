@@ -27,9 +27,12 @@ struct conn {
     const struct driver *d;
     enum conn_kind kind;
     int64_t limit_ms; /* how long one statement or commit may take */
+    bool open;        /* the writer: in a transaction */
     bool broken;      /* close it and open another */
     bool lost;        /* the engine gave the transaction up: only rollback (or rollback to a savepoint) is left */
     bool again;       /* the last failure may pass when the whole transaction is run again at once */
+    bool may_defer;   /* exec may answer before the server has (writer.c; a later failure makes the batch run again) */
+    bool deferred;    /* it did, in this transaction */
 };
 
 struct store_rows {
@@ -78,6 +81,7 @@ struct driver {
     enum rc (*commit)(struct conn *c, struct err *err);
     void (*rollback)(struct conn *c);
     enum rc (*save)(struct conn *c, enum save_step step, struct err *err);
+    enum rc (*settle)(struct conn *c, struct err *err); /* waits for what was deferred; NULL: nothing ever is */
     enum rc (*exec)(struct conn *c, const struct store_sql *sql, const struct store_arg *args, size_t n, int64_t *changed,
                     struct err *err);
     /* The same statement for `rows` rows of n arguments each, as few round trips as the engine allows. */

@@ -101,8 +101,9 @@ static enum rc run_hooks(struct store *st, struct err *err)
 
 static enum outcome undone(struct store *st, enum outcome otherwise)
 {
-    bool again = st->wc->again || st->wc->broken;
+    bool again = st->wc->again;
     st->d->rollback(st->wc);
+    st->wc->open = false;
     pthread_mutex_lock(&st->queue_lock);
     st->stats.rollbacks++;
     pthread_mutex_unlock(&st->queue_lock);
@@ -118,6 +119,32 @@ static enum rc have_conn(struct store *st, struct err *err)
     return st->wc ? RC_OK : store_conn_open(st, CONN_WRITE, &st->wc, err);
 }
 
+/* A job whose result cannot stand beside the others': they all run again, with savepoints; or it was alone and the
+ * result is its own. */
+static enum outcome job_spoiled(struct store *st, struct batch *b, struct job *j, bool careful, struct err *err)
+{
+    bool own = b->n == 1 && j->rc != RC_OK && !st->wc->deferred;
+    if (j->rc == RC_OK)
+        (void)err_set(err, RC_IO, "the transaction was lost");
+    else
+        (void)err_set(err, j->rc, "%s", j->err->text);
+    return undone(st, own ? BATCH_DONE : careful ? BATCH_FAILED : BATCH_CAREFUL);
+}
+
+static enum outcome run_jobs(struct store *st, struct batch *b, bool careful, bool *any, struct err *err)
+{
+    st->wc->may_defer = !careful;
+    st->wc->deferred = false;
+    for (struct job *j = b->head; j; j = j->next) {
+        if (!job_run(st, j, careful))
+            return job_spoiled(st, b, j, careful, err);
+        *any = *any || j->rc == RC_OK;
+    }
+    if (st->d->settle && st->d->settle(st->wc, err) != RC_OK)
+        return undone(st, careful ? BATCH_FAILED : BATCH_CAREFUL);
+    return BATCH_DONE;
+}
+
 /* Runs the jobs, the hooks and the commit once. err: why, unless BATCH_DONE. */
 static enum outcome batch_try(struct store *st, struct batch *b, bool careful, struct err *err)
 {
@@ -127,18 +154,13 @@ static enum outcome batch_try(struct store *st, struct batch *b, bool careful, s
         return rc == RC_IO ? BATCH_AGAIN : BATCH_FAILED; /* a server that restarts refuses for a while */
     st->wc->limit_ms = b->alone && b->head->limit_ms ? b->head->limit_ms : st->opt.busy_ms;
     if (st->d->begin(st->wc, err) != RC_OK)
-        return st->wc->again || st->wc->broken ? BATCH_AGAIN : BATCH_FAILED;
-    for (struct job *j = b->head; j; j = j->next) {
-        if (!job_run(st, j, careful)) {
-            (void)err_set(err, j->rc == RC_OK ? RC_IO : j->rc, "%s", j->err && j->rc != RC_OK ? j->err->text : "the transaction was lost");
-            return undone(st, careful ? BATCH_FAILED : BATCH_CAREFUL);
-        }
-        any = any || j->rc == RC_OK;
-    }
-    if (!any) {
-        undone(st, BATCH_DONE);
-        return BATCH_DONE;
-    }
+        return st->wc->again ? BATCH_AGAIN : BATCH_FAILED;
+    st->wc->open = true;
+    enum outcome got = run_jobs(st, b, careful, &any, err);
+    if (got != BATCH_DONE || !st->wc->open)
+        return got;
+    if (!any)
+        return undone(st, BATCH_DONE);
     if (!b->alone && run_hooks(st, err) != RC_OK)
         return undone(st, BATCH_FAILED);
     if (st->d->commit(st->wc, err) != RC_OK)
@@ -170,8 +192,6 @@ static void batch_run(struct store *st, struct batch *b)
     for (int turn = 1;; turn++) {
         struct err why = {0};
         enum outcome got = batch_try(st, b, careful, &why);
-        if (got == BATCH_CAREFUL && b->n == 1 && !(st->wc && st->wc->lost))
-            return; /* it was alone: rolled back, and its result is its own */
         if (got == BATCH_DONE)
             return;
         if (got == BATCH_FAILED || (got == BATCH_AGAIN && clock_monotonic_us() + pause >= until)) {

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * See pg_server.h. test --fork--> guardian (setsid, drops to an unprivileged user) --fork--> postgres. The guardian waits
+ * for the pipe from the test to close, stops the server at once and removes the folder.
+ */
+#define _XOPEN_SOURCE 700 /* nftw */
+
+#include "pg_server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/rng.h"
+#include "store/pg_int.h"
+
+#define BIN         "/usr/lib/postgresql/15/bin/"
+#define DIRS_MAX    4096
+#define START_TRIES 600
+
+static struct {
+    bool tried, there;
+    pid_t test, guardian, postmaster;
+    int pipe; /* the guardian lives as long as this is open */
+    char dir[128];
+    unsigned databases;
+    bool template_made;
+    char dirs[DIRS_MAX][64];
+    unsigned n_dirs;
+    bool at_exit;
+} server;
+
+static _Noreturn void die(const char *what)
+{
+    fprintf(stderr, "pg_server: %s: %s\n", what, strerror(errno));
+    abort();
+}
+
+static int remove_one(const char *path, const struct stat *s, int flag, struct FTW *f)
+{
+    (void)s, (void)flag, (void)f;
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void clean_up(void)
+{
+    int status;
+    if (getpid() != server.test)
+        return; /* a child that a test forked */
+    for (unsigned i = 0; i < server.n_dirs; i++)
+        remove_tree(server.dirs[i]);
+    if (server.there) {
+        close(server.pipe);
+        waitpid(server.guardian, &status, 0);
+    }
+}
+
+static void watch_exit(void)
+{
+    if (!server.at_exit) {
+        server.test = getpid();
+        atexit(clean_up);
+    }
+    server.at_exit = true;
+}
+
+const char *store_test_dir(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    watch_exit();
+    if (server.n_dirs == DIRS_MAX)
+        die("too many folders");
+    char *d = server.dirs[server.n_dirs];
+    if (snprintf(d, sizeof server.dirs[0], "%s/fane-test-XXXXXX", tmp && strlen(tmp) < 40 ? tmp : "/tmp") < 0 || !mkdtemp(d))
+        die("mkdtemp");
+    server.n_dirs++;
+    return d;
+}
+
+/* --- the guardian ------------------------------------------------------------------------------------------------------ */
+
+static void drop_user(void)
+{
+    if (geteuid() != 0)
+        return;
+    struct passwd *u = getpwnam("postgres");
+    u = u ? u : getpwnam("nobody");
+    if (!u || chown(server.dir, u->pw_uid, u->pw_gid) != 0 || initgroups(u->pw_name, u->pw_gid) != 0 ||
+        setgid(u->pw_gid) != 0 || setuid(u->pw_uid) != 0)
+        die("cannot become an unprivileged user");
+}
+
+static pid_t start(const char *const argv[], const char *log)
+{
+    pid_t p = fork();
+    if (p != 0)
+        return p;
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0 || chdir("/") != 0)
+        _exit(126);
+    execv(argv[0], (char *const *)argv);
+    _exit(127);
+}
+
+static void show(const char *log)
+{
+    char line[512];
+    FILE *f = fopen(log, "r");
+    while (f && fgets(line, sizeof line, f))
+        fputs(line, stderr);
+    if (f)
+        fclose(f);
+}
+
+/* initdb's own files need no fsync: they outlive no crash. The server's writes have it. */
+static void make_cluster(const char *data, const char *log)
+{
+    int status = 0;
+    const char *const argv[] = {BIN "initdb", "-D", data, "-U", "fane", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
+                          NULL};
+    pid_t p = start(argv, log);
+    if (p < 0 || waitpid(p, &status, 0) != p || status != 0) {
+        show(log);
+        die("initdb failed");
+    }
+}
+
+static _Noreturn void guard(int alive, int ready)
+{
+    char data[160], log[160], c;
+    setsid();
+    signal(SIGINT, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    drop_user();
+    snprintf(data, sizeof data, "%s/data", server.dir);
+    snprintf(log, sizeof log, "%s/log", server.dir);
+    make_cluster(data, log);
+    const char *const argv[] = {BIN "postgres", "-D", data, "-k", server.dir, "-c", "listen_addresses=", "-c", "fsync=on",
+                          "-c", "max_connections=80", "-c", "shared_buffers=32MB", "-c", "full_page_writes=on",
+                          "-c", "autovacuum=off", "-c", "max_wal_size=256MB", "-c", "log_min_messages=fatal", NULL};
+    pid_t p = start(argv, log);
+    if (p < 0 || write(ready, &p, sizeof p) != sizeof p)
+        _exit(1);
+    while (read(alive, &c, 1) == -1 && errno == EINTR)
+        ;
+    kill(p, SIGCONT);
+    kill(p, SIGQUIT);
+    waitpid(p, NULL, 0);
+    remove_tree(server.dir);
+    _exit(0);
+}
+
+static void start_guardian(void)
+{
+    int alive[2], ready[2];
+    if (pipe(alive) != 0 || pipe(ready) != 0)
+        die("pipe");
+    fcntl(alive[1], F_SETFD, FD_CLOEXEC);
+    fflush(NULL);
+    server.guardian = fork();
+    if (server.guardian < 0)
+        die("fork");
+    if (server.guardian == 0) {
+        close(alive[1]);
+        close(ready[0]);
+        guard(alive[0], ready[1]);
+    }
+    close(alive[0]);
+    close(ready[1]);
+    server.pipe = alive[1];
+    if (read(ready[0], &server.postmaster, sizeof server.postmaster) != sizeof server.postmaster)
+        die("the guardian ended");
+    close(ready[0]);
+}
+
+static PGconn *admin(const char *database)
+{
+    char info[256];
+    snprintf(info, sizeof info, "host=%s user=fane dbname=%s", server.dir, database);
+    return PQconnectdb(info);
+}
+
+static void admin_run(const char *sql)
+{
+    PGconn *c = admin("postgres");
+    PGresult *r = PQexec(c, sql);
+    if (PQresultStatus(r) != PGRES_COMMAND_OK) {
+        fprintf(stderr, "pg_server: %s: %s\n", sql, PQerrorMessage(c));
+        abort();
+    }
+    PQclear(r);
+    PQfinish(c);
+}
+
+static void wait_ready(void)
+{
+    for (int i = 0; i < START_TRIES; i++) {
+        PGconn *c = admin("postgres");
+        bool ok = PQstatus(c) == CONNECTION_OK;
+        PQfinish(c);
+        if (ok)
+            return;
+        clock_sleep_us(50000);
+    }
+    die("the server did not become ready");
+}
+
+bool pg_server_is_there(void)
+{
+    if (server.tried)
+        return server.there;
+    server.tried = true;
+    watch_exit();
+    if (access(BIN "postgres", X_OK) != 0) {
+        fprintf(stderr, "SKIPPED on PostgreSQL: " BIN "postgres is not installed (apt-get install postgresql-15)\n");
+        return false;
+    }
+    snprintf(server.dir, sizeof server.dir, "/tmp/fane-pg-XXXXXX"); /* short: a socket's path has 107 bytes at most */
+    if (!mkdtemp(server.dir))
+        die("mkdtemp");
+    start_guardian();
+    server.there = true;
+    wait_ready();
+    return true;
+}
+
+pid_t pg_server_postmaster(void)
+{
+    return server.postmaster;
+}
+
+static const char *keep(const char *text)
+{
+    size_t n = strlen(text) + 1;
+    static char pool[256 * 1024];
+    static size_t used;
+    if (used + n > sizeof pool)
+        die("too many URLs");
+    char *at = memcpy(pool + used, text, n);
+    used += n;
+    return at;
+}
+
+static const char *new_database(const char *template)
+{
+    char sql[128], url[256];
+    snprintf(sql, sizeof sql, "CREATE DATABASE t%u TEMPLATE %s", ++server.databases, template);
+    admin_run(sql);
+    snprintf(url, sizeof url, "postgresql:///t%u?host=%s&user=fane", server.databases, server.dir);
+    return keep(url);
+}
+
+const char *pg_server_new_database(void)
+{
+    if (!pg_server_is_there())
+        die("no server");
+    return new_database("template1");
+}
+
+const char *pg_server_url_with(const char *url, const char *options)
+{
+    char out[512];
+    size_t n = (size_t)snprintf(out, sizeof out, "%s&options=", url);
+    for (const char *p = options; *p && n + 4 < sizeof out; p++)
+        n += (size_t)snprintf(out + n, sizeof out - n, strchr(" =", *p) ? "%%%02X" : "%c", (unsigned char)*p);
+    return keep(out);
+}
+
+/* --- both engines -------------------------------------------------------------------------------------------------------- */
+
+static void must(enum rc rc, const struct err *err, const char *what)
+{
+    if (rc == RC_OK)
+        return;
+    fprintf(stderr, "store_test: %s: %s\n", what, err->text);
+    abort();
+}
+
+static struct store *open_migrated(const char *where, bool migrate)
+{
+    struct err err = {0};
+    struct store *st = NULL;
+    must(store_open(where, NULL, &st, &err), &err, "open");
+    if (migrate)
+        must(store_migrate(st, &err), &err, "migrate");
+    return st;
+}
+
+/* Migrated once per process, then copied. */
+static const char *migrated_database(void)
+{
+    if (!server.template_made) {
+        const char *url = new_database("template1");
+        store_close(open_migrated(url, true));
+        char sql[128];
+        snprintf(sql, sizeof sql, "ALTER DATABASE t%u RENAME TO migrated", server.databases);
+        admin_run(sql);
+        server.template_made = true;
+    }
+    return new_database("migrated");
+}
+
+static void run_on(struct store_test *t, bool migrate, void (*fn)(struct store_test *t, void *ctx), void *ctx)
+{
+    t->st = open_migrated(t->where, migrate);
+    t->dir = store_test_dir();
+    fn(t, ctx);
+    store_close(t->st);
+}
+
+static void each_engine(bool migrate, void (*fn)(struct store_test *t, void *ctx), void *ctx)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/fane.db", store_test_dir());
+    struct store_test lite = {.where = keep(path), .engine = STORE_SQLITE};
+    run_on(&lite, migrate, fn, ctx);
+    if (!pg_server_is_there())
+        return;
+    struct store_test pg = {.where = migrate ? migrated_database() : pg_server_new_database(), .engine = STORE_POSTGRES};
+    run_on(&pg, migrate, fn, ctx);
+}
+
+void store_test_each_engine(void (*fn)(struct store_test *t, void *ctx), void *ctx)
+{
+    each_engine(true, fn, ctx);
+}
+
+void store_test_each_engine_bare(void (*fn)(struct store_test *t, void *ctx), void *ctx)
+{
+    each_engine(false, fn, ctx);
+}
