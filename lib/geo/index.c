@@ -73,7 +73,9 @@ bool geo_index_init(struct geo_index *ix, const int32_t *lat_e7, const int32_t *
 
 /* --- build --------------------------------------------------------------------------------------------------- */
 
-enum { FILL_MIN = FAN / 2 };
+/* Measured: bench_near. With 8 a question walked 22 blocks and 18 leaves and the tree took 4 MB for 1.5M points; with 2
+ * it walks 8 and 6, and takes 6.6 MB. */
+enum { FILL_MIN = 2 };
 
 struct build {
     const uint64_t *cells;
@@ -84,7 +86,7 @@ struct build {
 };
 
 /* How many of the items at starts[0..left) (points they begin at; starts[left] is the end) make the next group: of the
- * ends between half full and full, the one with the farthest jump. */
+ * ends from FILL_MIN on, the one with the farthest jump. */
 static size_t group_size(const uint64_t *cells, const uint32_t *starts, size_t left)
 {
     if (left <= FAN)
@@ -188,7 +190,7 @@ static size_t cut_blocks(const struct build *w, uint32_t level, size_t child, ui
     return blocks;
 }
 
-/* Groups are at least half full but for the last of a level. */
+/* Groups hold FILL_MIN or more but for the last of a level. */
 static size_t blocks_at_most(size_t n)
 {
     size_t nodes = n / FILL_MIN + 1, total = 0;

@@ -14,22 +14,36 @@
 #include <stdlib.h>
 
 enum { FAN = GEO_INDEX_FAN };
-#define PI     3.14159265358979323846
-#define E7_RAD (PI / 180e7)
+#define PI        3.14159265358979323846
+#define E7_RAD    (PI / 180e7)
+#define NEARBY_E7 28e7 /* half of it is 0.244 rad */
 
 struct probe {
-    double lat_e7, lon_e7, cos_lat;
+    double lat_e7, lon_e7, cos_lat, sin_lat;
 };
 
 static struct probe probe_of(struct geo_point p)
 {
+    double la = p.lat_deg * (PI / 180);
     return (struct probe){
-        .lat_e7 = p.lat_deg * 1e7, .lon_e7 = p.lon_deg * 1e7, .cos_lat = fmax(0, cos(p.lat_deg * (PI / 180)))};
+        .lat_e7 = p.lat_deg * 1e7, .lon_e7 = p.lon_deg * 1e7, .cos_lat = fmax(0, cos(la)), .sin_lat = sin(la)};
 }
 
-/* Sine on [0, pi/2] by its Taylor series to x^21, whose rest is below 2^-53 there; unlike libm's it runs on whole
- * vectors. */
-static inline double sin_part(double x)
+/* Sine on [-pi/2, pi/2] by its Taylor series to x^21, whose rest is below 2^-53 there; unlike libm's it runs on whole
+ * vectors. The short one, to x^13, does for |x| <= 1/4. */
+static inline double sin_short(double x)
+{
+    double z = x * x;
+    double p = 1.0 / 6227020800.0;
+    p = p * z - 1.0 / 39916800.0;
+    p = p * z + 1.0 / 362880.0;
+    p = p * z - 1.0 / 5040.0;
+    p = p * z + 1.0 / 120.0;
+    p = p * z - 1.0 / 6.0;
+    return x + x * z * p;
+}
+
+static inline double sin_long(double x)
 {
     double z = x * x;
     double p = 1.0 / 51090942171709440000.0;
@@ -45,18 +59,40 @@ static inline double sin_part(double x)
     return x + x * z * p;
 }
 
+/* The other latitude's cosine comes from the half difference: cos(lat + 2a) with sin(a) known. */
+static inline double haversine_of(const struct probe *q, double sin_a, double sin_b)
+{
+    double aa = sin_a * sin_a;
+    double c = q->cos_lat * (1 - 2 * aa) - q->sin_lat * (2 * sin_a * sqrt(1 - aa));
+    return aa + q->cos_lat * c * (sin_b * sin_b);
+}
+
+static inline double half_lat(const struct probe *q, int32_t lat_e7)
+{
+    return (lat_e7 - q->lat_e7) * (E7_RAD / 2);
+}
+
+static inline double half_lon(const struct probe *q, int32_t lon_e7)
+{
+    return PI / 2 - fabs(fabs(lon_e7 - q->lon_e7) * (E7_RAD / 2) - PI / 2); /* the shorter way round */
+}
+
 static inline double haversine(const struct probe *q, int32_t lat_e7, int32_t lon_e7)
 {
-    double a = fabs(lat_e7 - q->lat_e7) * (E7_RAD / 2), b = fabs(lon_e7 - q->lon_e7) * (E7_RAD / 2);
-    b = PI / 2 - fabs(b - PI / 2); /* the shorter way round */
-    double sa = sin_part(a), sb = sin_part(b), c = sin_part(PI / 2 - fabs((double)lat_e7) * E7_RAD);
-    return sa * sa + q->cos_lat * c * (sb * sb);
+    return haversine_of(q, sin_long(half_lat(q, lat_e7)), sin_long(half_lon(q, lon_e7)));
 }
 
 static void haversines(const struct probe *q, const int32_t *lat, const int32_t *lon, double out[FAN])
 {
     for (size_t i = 0; i < FAN; i++)
         out[i] = haversine(q, lat[i], lon[i]);
+}
+
+/* For points whose latitudes and longitudes differ from the probe's by at most NEARBY_E7. */
+static void haversines_nearby(const struct probe *q, const int32_t *lat, const int32_t *lon, double out[FAN])
+{
+    for (size_t i = 0; i < FAN; i++)
+        out[i] = haversine_of(q, sin_short(half_lat(q, lat[i])), sin_short((lon[i] - q->lon_e7) * (E7_RAD / 2)));
 }
 
 /* At most sin^2(x): the alternating series of sin^2, cut after a negative term. */
@@ -135,46 +171,53 @@ static void near_offer(struct near_walk *w, size_t index, double h)
         w->worst = w->best[0].distance_m;
 }
 
-/* A whole vector even for a leaf that is not full, where the points after it lend themselves. */
-static void near_points(struct near_walk *w, size_t from, size_t to)
+static bool node_is_nearby(const struct geo_index_block *b, size_t k, const struct probe *q)
+{
+    double most = fmax(fmax(fabs(b->lat_min[k] - q->lat_e7), fabs(b->lat_max[k] - q->lat_e7)),
+                       fmax(fabs(b->lon_min[k] - q->lon_e7), fabs(b->lon_max[k] - q->lon_e7)));
+    return most <= NEARBY_E7;
+}
+
+/* The leaf of node k. All 16 lanes are worked even when it is not full; what lies behind it is not looked at. */
+static void near_points(struct near_walk *w, const struct geo_index_block *b, size_t k)
 {
     double h[FAN];
-    size_t n = to - from;
-    if (w->ix->n - from >= FAN)
-        haversines(&w->q, w->ix->lat_e7 + from, w->ix->lon_e7 + from, h);
-    else
+    const struct geo_index *ix = w->ix;
+    size_t from = b->from[k], n = b->from[k + 1] - from;
+    if (ix->n - from < FAN)
         for (size_t i = 0; i < n; i++)
-            h[i] = haversine(&w->q, w->ix->lat_e7[from + i], w->ix->lon_e7[from + i]);
+            h[i] = haversine(&w->q, ix->lat_e7[from + i], ix->lon_e7[from + i]);
+    else if (node_is_nearby(b, k, &w->q))
+        haversines_nearby(&w->q, ix->lat_e7 + from, ix->lon_e7 + from, h);
+    else
+        haversines(&w->q, ix->lat_e7 + from, ix->lon_e7 + from, h);
     for (size_t i = 0; i < n; i++)
         if (h[i] <= w->worst && (w->n < w->want || h[i] < w->best[0].distance_m))
             near_offer(w, from + i, h[i]);
 }
 
-/* Those children that can still matter, nearest first. */
-static size_t near_order(const float bound[FAN], uint32_t nodes, double worst, uint8_t order[FAN])
+static size_t least_of(const float v[FAN])
 {
-    size_t n = 0;
-    for (uint8_t k = 0; k < nodes; k++) {
-        if (bound[k] > worst)
-            continue;
-        size_t i = n++;
-        for (; i > 0 && bound[order[i - 1]] > bound[k]; i--)
-            order[i] = order[i - 1];
-        order[i] = k;
-    }
-    return n;
+    size_t best = 0;
+    for (size_t k = 1; k < FAN; k++)
+        best = v[k] < v[best] ? k : best;
+    return best;
 }
 
+/* Children by rising bound until none can matter: few are ever asked for, so they are picked, not sorted. */
 static void near_block(struct near_walk *w, const struct geo_index_block *b)
 {
     float bound[FAN];
-    uint8_t order[FAN];
     block_bounds(b, &w->q, bound);
-    size_t n = near_order(bound, b->n, w->worst, order);
-    for (size_t i = 0; i < n && bound[order[i]] <= w->worst; i++) {
-        size_t k = order[i];
+    for (size_t k = b->n; k < FAN; k++)
+        bound[k] = INFINITY;
+    for (size_t left = b->n; left > 0; left--) {
+        size_t k = least_of(bound);
+        if (!(bound[k] <= w->worst))
+            break;
+        bound[k] = INFINITY;
         if (b->level == 1)
-            near_points(w, b->from[k], b->from[k + 1]);
+            near_points(w, b, k);
         else
             near_block(w, &w->ix->blocks[b->child_at + k]);
     }
