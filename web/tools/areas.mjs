@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// Writes dist/areas/countries.geojson from the npm package world-atlas (Natural Earth 1:50 million, public domain): one
+// feature per country with properties {alpha2, alpha3, name, disputed, note}. Natural Earth's features carry only the
+// ISO numeric code and a name; ../data/areas says which alpha codes belong to them and which features have none.
+// A feature that neither table knows fails the build: nobody's land is dropped without a word.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { feature } from "topojson-client";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const data = join(here, "..", "..", "data", "areas");
+const out = join(here, "..", "dist", "areas", "countries.geojson");
+
+/** RFC 4180, enough for our own two tables. */
+function readCsv(path) {
+  const text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+  const rows = [];
+  let row = [], field = "", quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (quoted) {
+      if (c !== '"') field += c;
+      else if (text[i + 1] === '"') { field += '"'; i++; }
+      else quoted = false;
+    } else if (c === '"') quoted = true;
+    else if (c === ",") { row.push(field); field = ""; }
+    else if (c === "\n") { row.push(field.replace(/\r$/, "")); rows.push(row); row = []; field = ""; }
+    else field += c;
+  }
+  if (field !== "" || row.length) { row.push(field); rows.push(row); }
+  const [head, ...body] = rows.filter((r) => r.length > 1);
+  return body.map((r) => Object.fromEntries(head.map((h, i) => [h, r[i] ?? ""])));
+}
+
+const round = (v) => Math.round(v * 1e5) / 1e5;
+const rounded = (c) => (typeof c[0] === "number" ? c.map(round) : c.map(rounded));
+
+const byNumber = new Map(readCsv(join(data, "iso-3166.csv")).map((r) => [r.numeric, r]));
+const byAlpha2 = new Map([...byNumber.values()].map((r) => [r.alpha2, r]));
+const byName = new Map(readCsv(join(data, "world-atlas-exceptions.csv")).map((r) => [r.name, r]));
+
+const require = createRequire(import.meta.url);
+const topology = JSON.parse(readFileSync(require.resolve("world-atlas/countries-50m.json"), "utf8"));
+const unknown = [];
+
+/** The one feature that holds the land of two codes (world-atlas-exceptions.csv): cut by place. */
+function parts(f) {
+  if (f.properties.name !== "Indian Ocean Ter.") return [f];
+  const polygons = f.geometry.type === "Polygon" ? [f.geometry.coordinates] : f.geometry.coordinates;
+  const part = (id, keep) => ({
+    type: "Feature", id, properties: { name: `Indian Ocean Ter. ${id}` },
+    geometry: { type: "MultiPolygon", coordinates: polygons.filter((p) => keep(p[0][0][0])) },
+  });
+  const christmas = part("162", (lon) => lon > 101), cocos = part("166", (lon) => lon <= 101);
+  return [christmas, cocos].filter((p) => p.geometry.coordinates.length);
+}
+
+const features = feature(topology, topology.objects.countries).features.flatMap(parts).map((f) => {
+  const name = f.properties.name;
+  const exception = byName.get(name);
+  const iso = exception ? byAlpha2.get(exception.alpha2) : byNumber.get(f.id);
+  if (!exception && !iso) unknown.push(`${f.id ?? "no id"} ${name}`);
+  return {
+    type: "Feature",
+    properties: {
+      alpha2: exception ? exception.alpha2 : iso?.alpha2 ?? "",
+      alpha3: iso?.alpha3 ?? "",
+      name: iso && !exception ? iso.name : name,
+      disputed: exception?.disputed === "yes",
+      note: exception?.disputed === "yes" ? exception.note : "",
+    },
+    geometry: { type: f.geometry.type, coordinates: rounded(f.geometry.coordinates) },
+  };
+});
+if (unknown.length) {
+  console.error(`areas: no code in data/areas for: ${unknown.join("; ")}`);
+  process.exit(1);
+}
+mkdirSync(dirname(out), { recursive: true });
+const lines = features.map((f) => JSON.stringify(f)).join(",\n");
+writeFileSync(out, `{"type":"FeatureCollection","features":[\n${lines}\n]}\n`);
+console.error(`areas: ${features.length} countries`);
