@@ -8,6 +8,9 @@
 
 #include "ledger/ledger_int.h"
 
+/* On tx, or on a snapshot of its own when tx is NULL. */
+MUST_CHECK enum rc ledger_verify_in(struct ledger *l, struct store_tx *tx, struct ledger_report *out, struct err *err);
+
 struct digest_table;
 struct digest_table *digest_table_new(const struct checker *checkers, size_t n);
 void digest_table_free(struct digest_table *t);
