@@ -49,13 +49,14 @@ struct instance {
     struct ledger *ledger;
     struct vault *vault;
     const char *dir;
+    bool is_looking; /* set by a command that must leave the ledger as it is: no checkpoint at the end */
 };
 enum instance_mode {
     INSTANCE_MAKE, /* `fane init`: creates what is missing */
     INSTANCE_OPEN  /* everybody else: RC_NOT_FOUND with the advice to run `fane init` when there is none */
 };
 MUST_CHECK enum rc instance_open(struct cli *cli, enum instance_mode mode, struct instance *out, struct err *err);
-/* Signs a checkpoint when something was written, then closes. */
+/* Signs a checkpoint when something was written (not when in->is_looking), then closes. */
 void instance_close(struct instance *in);
 
 /* A line of progress on stderr when it is a terminal, at most ten times a second; NULL text ends the line. */

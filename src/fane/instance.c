@@ -69,7 +69,7 @@ enum rc instance_open(struct cli *cli, enum instance_mode mode, struct instance 
 void instance_close(struct instance *in)
 {
     struct err err;
-    if (in->ledger && ledger_checkpoint(in->ledger, &err) != RC_OK)
+    if (in->ledger && !in->is_looking && ledger_checkpoint(in->ledger, &err) != RC_OK)
         log_line(LOG_WARN, "ledger.checkpoint", "error=\"%s\"", err.text);
     store_close(in->store); /* its writer calls into the ledger and the vault, so it goes first */
     ledger_close(in->ledger);
