@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The command line as a user has it: real files in, counts out, damaged and hostile files refused, the store unchanged.
+
+usage: cli_test.py FANE
+"""
+import csv
+import io
+import json
+import os
+import random
+import resource
+import shutil
+import sqlite3
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import zlib
+
+FANE = os.path.abspath(sys.argv.pop(1))
+SHARED = os.path.join(os.environ.get("FANE_SHARED", "."), "data")
+MEMORY_CAP = 1 << 30  # bytes of address space a refusal may need is bounded below; resident memory is checked
+
+
+def shared(path):
+    full = os.path.join(SHARED, path)
+    if not os.path.exists(full):
+        raise unittest.SkipTest("no real data at " + full)
+    return full
+
+
+class Base(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="fane-cli-")
+        self.data = os.path.join(self.dir, "data")
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.fane("init")
+
+    def fane(self, *args, code=0, stdin=None):
+        r = subprocess.run([FANE, *args, "--data", self.data], input=stdin, capture_output=True, timeout=240)
+        self.assertEqual(r.returncode, code, f"fane {' '.join(args)}: {r.stderr.decode(errors='replace')[-600:]}")
+        return r
+
+    def json(self, *args):
+        return json.loads(self.fane(*args, "--json").stdout)
+
+    def file(self, name, content):
+        path = os.path.join(self.dir, name)
+        with open(path, "wb") as f:
+            f.write(content)
+        return path
+
+    def rows(self, sql):
+        db = sqlite3.connect(os.path.join(self.data, "fane.db"))
+        try:
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
+    def state(self):
+        return {t: self.rows(f"select count(*) from {t}")[0][0] for t in ("site", "source_release", "incident", "ledger_entry")}
+
+
+class Sites(Base):
+    POW = {"andorra-2025": 63, "andorra-2013": 11, "liechtenstein-2015": 21, "liechtenstein-2013": 21, "harrisburg": 25,
+           "helsinki-2019": 8, "monaco-2021": 15, "monaco-2022-nometa": 16}
+
+    def test_extracts_have_their_counts(self):
+        for name, pow_count in self.POW.items():
+            with self.subTest(name):
+                r = self.json("import", "sites", shared(f"osm/{name}.osm.pbf"), "--source", name, "--dry-run")
+                self.assertEqual(r["by_class"]["place_of_worship"], pow_count)
+                self.assertEqual(r["read"], r["sites"] + r["rejected"])
+                self.assertEqual(r["sites"], r["added"] + r["updated"] + r["unchanged"])
+        r = self.json("import", "sites", shared("osm/harrisburg.osm.pbf"), "--dry-run")
+        self.assertEqual(r["by_class"]["cemetery"], 24)
+
+    def test_lz4_gives_the_same_sites(self):
+        exports = []
+        for name in ("monaco-2021", "monaco-2021.lz4"):
+            self.json("import", "sites", shared(f"osm/{name}.osm.pbf"), "--source", "monaco")
+            features = json.loads(self.fane("export", "sites", "--format", "geojson").stdout)["features"]
+            exports.append([(f["geometry"], f["properties"].get("names"), f["properties"]["religion"]) for f in features])
+        self.assertEqual(exports[0], exports[1])
+
+    def test_the_next_edition(self):
+        first = self.json("import", "sites", shared("osm/andorra-2013.osm.pbf"), "--source", "andorra")
+        before = dict(self.rows("select s.public_id, r.external_id from site s join site_source r on r.site = s.id"))
+        second = self.json("import", "sites", shared("osm/andorra-2025.osm.pbf"), "--source", "andorra")
+        self.assertEqual(second["updated"] + second["unchanged"], 8)
+        self.assertEqual(second["gone"], first["sites"] - 8)
+        after = dict(self.rows("select s.public_id, r.external_id from site s join site_source r on r.site = s.id"))
+        self.assertTrue(all(after[k] == v for k, v in before.items()), "identity is kept, nothing is deleted")
+        kept = self.rows("select count(*) from site s join site_source r on r.site = s.id where s.class = 'place_of_worship' "
+                         "and s.status <> 'gone' and s.created_us < s.updated_us")
+        self.assertEqual(kept[0][0], 7)
+        third = self.json("import", "sites", shared("osm/andorra-2025.osm.pbf"), "--source", "andorra")
+        self.assertEqual((third["added"], third["updated"], third["gone"]), (0, 0, 0))
+
+    def test_points_lie_in_their_polygons(self):
+        self.json("import", "sites", shared("osm/andorra-2025.osm.pbf"))
+        out = os.path.join(self.dir, "out.geojson")
+        self.fane("export", "sites", "--format", "geojson", "--out", out)
+        if not shutil.which("ogrinfo"):
+            self.skipTest("ogrinfo is not installed")
+        r = subprocess.run(["ogrinfo", "-ro", "-q", "-dialect", "SQLite", "-sql",
+                            "select count(*) n from \"out\" where footprint is not null and not "
+                            "ST_Contains(ST_GeomFromText(footprint), geometry)", out], capture_output=True, text=True)
+        features = json.load(open(out))["features"]
+        self.assertGreater(sum(1 for f in features if f["properties"].get("footprint")), 20)
+        if "n (Integer) = " not in r.stdout:
+            self.skipTest("this GDAL has no SpatiaLite: " + r.stderr[-200:])
+        self.assertIn("n (Integer) = 0", r.stdout)
+
+    def check_rejections(self, path, read, *args):
+        r = subprocess.run([FANE, "import", "sites", path, "--json", "--data", self.data, *args], capture_output=True, text=True)
+        self.assertEqual(r.returncode, 0, r.stderr[-500:])
+        report = json.loads(r.stdout)
+        self.assertEqual(report["read"], read)
+        self.assertEqual(report["read"], report["sites"] + report["rejected"])
+        lines = [x for x in r.stderr.splitlines() if x.startswith("rejected ")]
+        self.assertEqual(len(lines), report["rejected"])
+        for line in lines:
+            self.assertRegex(line, r"^rejected .+: .+")
+        return report
+
+    def test_other_sources(self):
+        self.check_rejections(shared("sites/uk-osm-half.csv"), 17868)
+        nz = self.check_rejections(shared("sites/nz-osm.json"), 4718)
+        self.assertGreater(nz["rejected"], 0)
+        names = [n for (n,) in self.rows("select name from site where name like '%indergarten%'")]
+        self.assertLessEqual(len(names), 1)  # one is tagged amenity=place_of_worship by the mappers themselves
+        self.check_rejections(shared("sites/wikidata-cemeteries-half.csv"), 2622)
+        self.check_rejections(shared("sites/nyc-cemeteries.geojson"), 111)
+        self.fane("verify")
+
+    def test_exports_are_read_back(self):
+        self.fane("seed")
+        total = self.rows("select count(*) from site")[0][0]
+        r = self.fane("export", "sites", "--format", "csv")
+        rows = list(csv.DictReader(io.StringIO(r.stdout.decode("utf-8-sig"))))
+        self.assertEqual(len(rows), total)
+        self.assertIn(str(total).encode(), r.stderr)
+        out = os.path.join(self.dir, "sites.geojson")
+        self.fane("export", "sites", "--format", "geojson", "--out", out)
+        if shutil.which("ogrinfo"):
+            info = subprocess.run(["ogrinfo", "-ro", "-so", "-al", out], capture_output=True, text=True).stdout
+            self.assertIn(f"Feature Count: {total}", info)
+        box = json.loads(self.fane("export", "sites", "--format", "geojson", "--bbox", "177,-48,-175,-10").stdout)
+        for f in box["features"]:
+            lon, lat = f["geometry"]["coordinates"]
+            self.assertTrue((lon >= 177 or lon <= -175) and -48 <= lat <= -10)
+        near = self.json("near", "41.9022", "12.4539", "--n", "3")["sites"]
+        self.assertEqual(near[0]["name"], "St Peter's Basilica")
+        incidents = json.loads(self.fane("export", "incidents", "--format", "geojson").stdout)["features"]
+        self.assertTrue(incidents and all(f["properties"]["verification"] in ("V3", "V4") for f in incidents))
+
+    def test_synthetic_sites_are_labelled(self):
+        r = self.json("seed", "--synthetic", "5000")
+        self.assertEqual(r["sites"]["added"], 5000)
+        self.assertEqual(self.rows("select count(*) from site where is_synthetic = 1")[0][0], 5000)
+        self.assertTrue(all(s["synthetic"] for s in self.json("near", "0", "0")["sites"]))
+
+
+class Incidents(Base):
+    def test_ucdp(self):
+        r = self.json("import", "incidents", shared("incidents/ucdp-ged-syria-2016-2017.csv"), "--format", "ucdp-ged", "--context")
+        self.assertEqual((r["read"], r["incidents"], r["rejected"]), (11757, 11757, 0))
+        self.assertEqual(self.rows("select count(*) from incident where raw like '%where_prec%'")[0][0], 11757)
+        self.fane("verify")
+
+
+class Hostile(Base):
+    """Clear error, non-zero exit, bounded memory, store unchanged."""
+
+    def refused(self, path, *args, expect=None):
+        before = self.state()
+        who = resource.RUSAGE_CHILDREN
+        peak = resource.getrusage(who).ru_maxrss
+        r = subprocess.run([FANE, "import", "sites", path, "--data", self.data, *args], capture_output=True, timeout=240)
+        self.assertNotEqual(r.returncode, 0, f"{path} was taken: {r.stdout[-200:]}")
+        self.assertLess(r.returncode, 100, f"{path}: died: {r.stderr[-300:]}")
+        self.assertGreater(r.returncode, 0, f"{path}: killed by a signal: {r.stderr[-300:]}")
+        text = r.stderr.decode(errors="replace")
+        last = text.strip().splitlines()[-1]
+        self.assertTrue(last.startswith("fane import: "), text[-300:])
+        if expect:
+            self.assertRegex(last, expect)
+        self.assertEqual(self.state(), before)
+        self.assertLess(max(resource.getrusage(who).ru_maxrss, peak), 1 << 20, "over 1 GiB resident")
+        return last
+
+    def test_pbf_cut_at_random_offsets(self):
+        whole = open(shared("osm/monaco-2021.osm.pbf"), "rb").read()
+        seed = random.randrange(1 << 30)
+        dice = random.Random(seed)
+        for n in range(50):
+            at = dice.randrange(1, len(whole))
+            with self.subTest(seed=seed, at=at):
+                self.refused(self.file("cut.osm.pbf", whole[:at]), "--format", "osm-pbf")
+
+    def test_zip_bomb_blob(self):
+        raw = zlib.compress(b"\0" * (256 << 20), 9)
+
+        def field(number, wire, payload):
+            key = bytes([number << 3 | wire])
+            return key + (varint(len(payload)) + payload if wire == 2 else varint(payload))
+
+        def varint(n):
+            out = b""
+            while n > 127:
+                out += bytes([n & 127 | 128])
+                n >>= 7
+            return out + bytes([n])
+
+        for size in (256 << 20, 1 << 20, (1 << 62)):
+            blob = field(2, 0, size) + field(3, 2, raw)
+            header = field(1, 2, b"OSMHeader") + field(3, 0, len(blob))
+            self.refused(self.file("bomb.osm.pbf", struct.pack(">I", len(header)) + header + blob), "--format", "osm-pbf")
+
+    def test_a_gigabyte_of_brackets(self):
+        path = os.path.join(self.dir, "brackets.json")
+        with open(path, "wb") as f:
+            for _ in range(1024):
+                f.write(b"[" * (1 << 20))
+        self.refused(path, "--format", "json", expect="(?i)depth|deep|nest")
+        self.refused(path, "--format", "geojson")
+        os.unlink(path)
+
+    def test_csv_with_nul_and_a_huge_field(self):
+        head = b"id,name,lat,lon\n"
+        mapping = self.file("map.json", b'{"fields":{"id":"id","name":"name","lat":"lat","lon":"lon"}}')
+        self.refused(self.file("nul.csv", head + b"1,a,1,1\n2,b\0c,2,2\n"), "--map", mapping, "--format", "csv", expect="line 3")
+        self.refused(self.file("huge.csv", head + b"1,a,1,1\n2," + b"x" * (10 << 20) + b",2,2\n"), "--map", mapping,
+                     "--format", "csv", expect="line 3")
+        self.refused(self.file("quote.csv", head + b'1,"never closed,1,1\n'), "--map", mapping, "--format", "csv")
+
+    def test_xml_entity_bomb(self):
+        lol = b'<?xml version="1.0"?><!DOCTYPE osm [<!ENTITY a "' + b"x" * 1000 + b'">'
+        for i in range(9):
+            lol += b"<!ENTITY " + bytes([98 + i]) + b' "' + (b"&" + bytes([97 + i]) + b";") * 10 + b'">'
+        self.refused(self.file("bomb.osm", lol + b']><osm version="0.6"><node id="1" lat="1" lon="1"><tag k="name" v="&j;"/></node></osm>'),
+                     "--format", "osm-xml")
+        self.refused(self.file("outside.osm", b'<?xml version="1.0"?><!DOCTYPE osm [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+                               b'<osm version="0.6"><node id="1" lat="1" lon="1"><tag k="amenity" v="place_of_worship"/>'
+                               b'<tag k="name" v="&a;"/></node></osm>'), "--format", "osm-xml")
+
+    def test_gzip_bomb_and_nonsense(self):
+        co = zlib.compressobj(9, zlib.DEFLATED, 31)
+        bomb = b"".join(co.compress(b" " * (1 << 20)) for _ in range(2048)) + co.flush()
+        self.refused(self.file("bomb.osm.gz", bomb))
+        self.refused(self.file("empty.csv", b""))
+        self.refused(self.file("noise", random.Random(7).randbytes(100000)))
+        self.refused(os.path.join(self.dir, "no-such-file"))
+
+    def test_words_are_checked(self):
+        for args, code in ((["near", "91", "0"], 2), (["near", "x", "0"], 2), (["near"], 2), (["nonsense"], 2),
+                           (["import", "sites"], 2), (["export", "sites", "--format", "shp"], 2),
+                           (["export", "sites", "--format", "csv", "--bbox", "1,2,3"], 2), (["near", "1", "1", "--n", "0"], 2),
+                           (["seed", "--synthetic", "99999999999"], 6), (["user", "add", "x"], 2)):
+            with self.subTest(args):
+                self.fane(*args, code=code)
+        r = subprocess.run([FANE, "near", "1", "1", "--data", os.path.join(self.dir, "nothing")], capture_output=True, text=True)
+        self.assertEqual(r.returncode, 4)
+        self.assertIn("fane init", r.stderr)
+
+
+class Ledger(Base):
+    def test_one_flipped_byte_is_named(self):
+        self.fane("seed")
+        self.fane("verify")
+        whole = {f: open(os.path.join(self.data, f), "rb").read() for f in os.listdir(self.data) if f.startswith("fane.db")}
+        n = self.rows("select count(*) from ledger_entry")[0][0]
+        for seq in sorted({0, 1, n // 2, n - 1}):
+            with self.subTest(seq=seq):
+                db = sqlite3.connect(os.path.join(self.data, "fane.db"))
+                text = db.execute("select bytes from ledger_entry where seq = ?", (seq,)).fetchone()[0]
+                raw = bytearray(text.encode() if isinstance(text, str) else text)
+                raw[len(raw) // 2] ^= 1
+                db.execute("update ledger_entry set bytes = ? where seq = ?",
+                           (raw.decode("latin-1") if isinstance(text, str) else bytes(raw), seq))
+                db.commit()
+                db.close()
+                r = self.fane("verify", code=8)
+                self.assertRegex(r.stderr.decode(), rf"\b{seq}\b")
+                for f in os.listdir(self.data):
+                    if f.startswith("fane.db"):
+                        os.unlink(os.path.join(self.data, f))
+                for f, content in whole.items():
+                    with open(os.path.join(self.data, f), "wb") as out:
+                        out.write(content)
+        self.fane("verify")
+
+
+class People(Base):
+    def test_accounts(self):
+        self.fane("org", "add", "Interfaith desk")
+        self.fane("user", "add", "miriam", "--role", "coordinator", "--org", "Interfaith desk", stdin=b"a long enough pass phrase\n")
+        self.fane("user", "add", "short", "--role", "reviewer", stdin=b"tooshort\n", code=2)
+        self.fane("user", "add", "miriam", "--role", "reviewer", stdin=b"another long pass phrase\n", code=5)
+        self.fane("user", "add", "x1", "--role", "emperor", stdin=b"another long pass phrase\n", code=2)
+        users = self.json("user", "list")
+        self.assertEqual([(u["name"], u["role"]) for u in users], [("miriam", "coordinator")])
+        everything = b"".join(open(os.path.join(d, f), "rb").read() for d, _, fs in os.walk(self.data) for f in fs)
+        self.assertNotIn(b"a long enough pass phrase", everything)
+        self.fane("verify")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
