@@ -35,42 +35,41 @@ static enum rc span_set(const struct pbf_block *b, struct str *span, const struc
 
 /* --- texts --------------------------------------------------------------------------------------------------------- */
 
+static enum rc text_add(struct pbf_block *b, struct str text)
+{
+    struct osm_pbf_reader *r = b->r;
+    if (b->texts_n == OSM_PBF_STRINGS_MAX)
+        return too_large(b, "over a million texts in one block");
+    if (b->texts_n == r->texts_size) {
+        size_t size = r->texts_size;
+        r->texts = pbf_room(r->texts, &size, b->texts_n + 1, sizeof *r->texts);
+        r->marks = pbf_room(r->marks, &r->texts_size, b->texts_n + 1, sizeof *r->marks);
+    }
+    r->texts[b->texts_n] = (struct pbf_text){(uint32_t)(text.p - b->data.p), (uint32_t)text.n};
+    if (b->want->filter) {
+        struct osm_filter_mark m = osm_filter_mark(b->want->filter, text);
+        r->marks[b->texts_n] = m;
+        b->keys_seen |= m.key;
+        b->values_seen |= m.value;
+    }
+    b->texts_n++;
+    return RC_OK;
+}
+
 static enum rc texts_read(struct pbf_block *b, struct str table)
 {
     struct pb c = pb_of(table);
     struct pb_field f;
     enum pb_step step;
-    struct osm_pbf_reader *r = b->r;
-    while ((step = pb_next(&c, &f)) == PB_FIELD) {
-        if (f.number != 1 || f.wire != PB_BYTES)
-            continue;
-        if (b->texts_n == OSM_PBF_STRINGS_MAX)
-            return too_large(b, "over a million texts in one block");
-        if (b->texts_n == r->texts_size) {
-            size_t size = r->texts_size;
-            r->texts = pbf_room(r->texts, &size, b->texts_n + 1, sizeof *r->texts);
-            r->marks = pbf_room(r->marks, &r->texts_size, b->texts_n + 1, sizeof *r->marks);
-        }
-        r->texts[b->texts_n++] = (struct pbf_text){(uint32_t)(f.bytes.p - b->data.p), (uint32_t)f.bytes.n};
-    }
+    while ((step = pb_next_quick(&c, &f)) == PB_FIELD)
+        if (f.number == 1 && f.wire == PB_BYTES)
+            TRY(text_add(b, f.bytes));
     return step == PB_BAD ? pbf_bad_field(b, &c, "table of texts") : RC_OK;
 }
 
 static struct str text_at(const struct pbf_block *b, size_t i)
 {
     return (struct str){b->data.p + b->r->texts[i].at, b->r->texts[i].n};
-}
-
-static void texts_mark(struct pbf_block *b)
-{
-    uint32_t keys = 0, values = 0;
-    for (size_t i = 0; i < b->texts_n; i++) {
-        struct osm_filter_mark m = osm_filter_mark(b->want->filter, text_at(b, i));
-        b->r->marks[i] = m;
-        keys |= m.key;
-        values |= m.value;
-    }
-    b->is_tag_possible = keys & values;
 }
 
 enum rc pbf_tag(const struct pbf_block *b, uint64_t key, uint64_t value, struct osm_tag *out)
@@ -145,7 +144,7 @@ static enum rc entity_parse(const struct pbf_block *b, enum osm_kind kind, struc
     struct pb_field f;
     enum pb_step step;
     *out = (struct entity){.kind = kind};
-    while ((step = pb_next(&c, &f)) == PB_FIELD)
+    while ((step = pb_next_quick(&c, &f)) == PB_FIELD)
         TRY(entity_field(b, out, &f));
     if (step == PB_BAD)
         return pbf_bad_field(b, &c, "object");
@@ -213,7 +212,7 @@ static enum rc refs_read(const struct pbf_block *b, struct str span, size_t max,
     size_t n = 0;
     uint64_t id = 0, v;
     while (c.p < c.end) {
-        if (!pb_varint(&c, &v))
+        if (!pb_varint_mixed(&c, &v))
             return pbf_bad_field(b, &c, "list of nodes or members");
         if (n == max)
             return too_large(b, "an object has over 262,144 nodes or members");
@@ -323,7 +322,7 @@ static enum rc group_scan(struct pbf_block *b, struct str group)
     struct pb c = pb_of(group);
     struct pb_field f;
     enum pb_step step;
-    while ((step = pb_next(&c, &f)) == PB_FIELD) {
+    while ((step = pb_next_quick(&c, &f)) == PB_FIELD) {
         if (f.number > 4 || f.wire != PB_BYTES)
             continue;
         enum osm_kind kind = KIND[f.number];
@@ -361,8 +360,7 @@ static enum rc block_head(struct pbf_block *b)
 enum rc pbf_scan_block(struct pbf_block *b)
 {
     TRY(block_head(b));
-    if (b->want->filter && b->want->kinds)
-        texts_mark(b);
+    b->is_tag_possible = b->keys_seen & b->values_seen;
     struct pb c = pb_of(b->data);
     struct pb_field f;
     while (pb_next(&c, &f) == PB_FIELD) /* block_head has seen that it is sound */

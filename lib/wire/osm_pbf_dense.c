@@ -126,8 +126,10 @@ static void walk_seek(struct walk *w, int64_t id)
 /* A node that is wanted, or may be. New hits go behind the hits by tag. */
 static void walk_hit(struct pbf_block *b, struct dense *d, struct walk *w, int64_t id, size_t index)
 {
-    if (id > w->next_id)
-        walk_seek(w, id);
+    while (w->next_id < id) { /* ids rise from where walk_seek began */
+        w->at++;
+        w->next_id = w->at < w->ids_n ? w->ids[w->at] : INT64_MAX;
+    }
     bool by_id = w->at < w->ids_n && w->next_id == id;
     if (index == w->next_tag) {
         struct pbf_hit *h = &b->r->hits[w->tag_at++];
@@ -140,37 +142,71 @@ static void walk_hit(struct pbf_block *b, struct dense *d, struct walk *w, int64
     }
 }
 
+/* Eight ids, each 1 to 63 above the one before: how far they go in all; 0 when they are not like that. */
+static uint64_t eight_steps(const unsigned char *p)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t w;
+    memcpy(&w, p, 8);
+    if ((w & 0x81 * ones) || ((w - ones) & ~w & 0x80 * ones)) /* negative or long; a zero */
+        return 0;
+    w >>= 1;
+    w = (w & UINT64_C(0x00FF00FF00FF00FF)) + (w >> 8 & UINT64_C(0x00FF00FF00FF00FF));
+    return (w * UINT64_C(0x0001000100010001)) >> 48;
+#else
+    (void)p;
+    return 0;
+#endif
+}
+
+/* The id did not rise, or is the first: look anew where it stands among the wanted ones. */
+static void walk_turn(struct walk *w, int64_t before, int64_t now)
+{
+    struct osm_seen *s = &w->seen;
+    if (s->n++ == 0) {
+        s->first = s->least = s->most = now;
+        s->is_rising = true;
+    } else {
+        s->is_rising = false;
+        s->most = before > s->most ? before : s->most;
+        s->least = now < s->least ? now : s->least;
+    }
+    walk_seek(w, now);
+}
+
 static enum rc ids_walk(struct pbf_block *b, struct dense *d, size_t *count)
 {
     struct pb c = pb_of(d->ids);
     struct walk w = {.ids = b->want->ids[OSM_NODE], .ids_n = b->want->ids_n[OSM_NODE], .tag_hits = d->hits_n};
-    uint64_t id = 0, v;
+    int64_t id = 0;
+    uint64_t v, far;
     size_t index = 0;
-    bool rising = true;
-    int64_t least = INT64_MAX, most = INT64_MIN, first = 0;
     w.next_tag = d->hits_n ? b->r->hits[0].index : SIZE_MAX;
-    w.next_id = INT64_MAX;
     while (c.p < c.end) {
+        if (index && pb_left(&c) >= 8 && (far = eight_steps(c.p)) && id < INT64_MAX - 504 && id + (int64_t)far < w.next_id &&
+            w.next_tag - index >= 8) {
+            id += (int64_t)far;
+            index += 8;
+            c.p += 8;
+            continue;
+        }
         if (!pb_varint(&c, &v))
             return pbf_bad_field(b, &c, "ids of dense nodes");
-        id += (uint64_t)pb_zigzag(v);
-        int64_t now = (int64_t)id;
-        if (now <= most || index == 0) { /* the first, or not rising: look anew */
-            rising = rising && index == 0;
-            first = index == 0 ? now : first;
-            walk_seek(&w, now);
-        }
-        least = now < least ? now : least;
-        most = now > most ? now : most;
-        if (now >= w.next_id || index == w.next_tag)
-            walk_hit(b, d, &w, now, index);
+        int64_t before = id;
+        id = (int64_t)((uint64_t)id + (uint64_t)pb_zigzag(v));
+        if (id <= before || index == 0)
+            walk_turn(&w, before, id);
+        if (id >= w.next_id || index == w.next_tag)
+            walk_hit(b, d, &w, id, index);
         index++;
     }
     if (w.tag_at < w.tag_hits)
         return pbf_bad(b, "dense nodes have more tags than ids");
-    struct osm_seen s = {.n = index, .first = first, .last = (int64_t)id, .least = least, .most = most,
-                         .is_rising = rising};
-    osm_seen_join(&b->seen->of[OSM_NODE], &s);
+    w.seen.n = index;
+    w.seen.last = id;
+    w.seen.most = id > w.seen.most ? id : w.seen.most;
+    osm_seen_join(&b->seen->of[OSM_NODE], &w.seen);
     *count = index;
     return RC_OK;
 }
@@ -202,7 +238,7 @@ static bool columns_to(struct columns *k, size_t index)
     uint64_t dy, dx;
     size_t todo = index + 1 - k->done;
     for (size_t i = 0; i < todo; i++) { /* two streams side by side, so that their loads overlap */
-        if (!pb_varint(&k->lat, &dy) || !pb_varint(&k->lon, &dx))
+        if (!pb_varint_mixed(&k->lat, &dy) || !pb_varint_mixed(&k->lon, &dx))
             return false;
         k->y += (uint64_t)pb_zigzag(dy);
         k->x += (uint64_t)pb_zigzag(dx);

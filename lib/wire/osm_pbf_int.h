@@ -50,6 +50,7 @@ struct pbf_block {
     struct err *err;
     struct str data;
     size_t texts_n;
+    uint32_t keys_seen, values_seen;
     bool is_tag_possible; /* some text of the block is a key of the filter */
     uint64_t blob, file_at;
     uint64_t objects; /* counted so far, for seq */

@@ -302,7 +302,7 @@ static void faith_fill(const struct osm_tag *tags, size_t n, const struct osm_ve
     d->denomination = first_of(tag_of(tags, n, "denomination"), "denomination also: ", mem, d);
     if (!d->religion.n && v->religion_hint.n) {
         d->religion = v->religion_hint;
-        note_add(d, mem, "religion guessed from the kind of building", STR(""));
+        note_add(d, mem, "religion guessed from what was built", STR(""));
     }
 }
 
