@@ -94,11 +94,6 @@ void http_add_header(struct http_response *res, const char *name, struct str val
 void http_answer_problem(struct http_response *res, int status, const char *code, const char *detail);
 void http_answer_err(struct http_response *res, const struct err *err);
 
-/* A response made once and sent many times (embedded files). Body, gzip, etag must outlive it. */
-struct http_server;
-struct http_prepared *http_prepare(struct http_server *s, const struct http_response *like);
-void http_prepared_free(struct http_prepared *p);
-
 struct http_admission {
     size_t body_max;  /* over it: 413. 0: no body */
     bool may_block;   /* handle runs in a worker thread, not in one that serves connections */
@@ -116,6 +111,10 @@ struct http_app {
     void (*decorate)(void *ctx, struct http_response *res);
 };
 
+/* A response made once and sent many times (embedded files); decorated as app says. Body, gzip, etag must outlive it. */
+struct http_prepared *http_prepare(const struct http_app *app, const struct http_response *like);
+void http_prepared_free(struct http_prepared *p);
+
 struct http_options {
     const char *listen;     /* "127.0.0.1:8080", "[::1]:8080", "localhost:0" (0: any free port) */
     int threads;            /* that serve connections; 0: one per processor, at least 2 */
@@ -126,6 +125,7 @@ struct http_options {
     int send_ms;            /* for a client to take an answer; 0: 120,000 */
 };
 
+struct http_server;
 MUST_CHECK enum rc http_server_start(const struct http_options *opt, const struct http_app *app,
                                      struct http_server **out, struct err *err);
 int http_server_port(const struct http_server *s);

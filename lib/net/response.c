@@ -124,7 +124,7 @@ static bool may_pack(const struct http_response *res)
 
 enum form { FORM_PLAIN, FORM_PACKED, FORM_SAME };
 
-static struct MHD_Response *make(struct http_server *s, struct http_response *res, enum form form)
+static struct MHD_Response *make(const struct http_app *app, bool is_last, struct http_response *res, enum form form)
 {
     struct str body = form == FORM_PLAIN ? res->body : form == FORM_PACKED ? res->gzip : STR_NONE;
     struct MHD_Response *r =
@@ -132,8 +132,8 @@ static struct MHD_Response *make(struct http_server *s, struct http_response *re
     if (!r)
         return NULL;
     size_t own = res->headers_n;
-    if (s->app.decorate)
-        s->app.decorate(s->app.ctx, res);
+    if (app->decorate)
+        app->decorate(app->ctx, res);
     for (size_t i = 0; i < res->headers_n; i++)
         add(r, res->headers[i].name, res->headers[i].value);
     res->headers_n = own;
@@ -145,7 +145,7 @@ static struct MHD_Response *make(struct http_server *s, struct http_response *re
         MHD_add_response_header(r, "Vary", "Accept-Encoding");
     add_etag(r, res->etag, form == FORM_PACKED);
     MHD_add_response_header(r, "Cache-Control", res->cache ? res->cache : "no-store");
-    if (res->close || atomic_load(&s->draining))
+    if (res->close || is_last)
         MHD_add_response_header(r, "Connection", "close");
     return r;
 }
@@ -163,7 +163,8 @@ static struct MHD_Response *prepared_form(const struct http_prepared *p, const s
 struct MHD_Response *response_make(struct http_server *s, const struct http_request *req, struct http_response *res,
                                    int *status, bool *is_shared)
 {
-    *is_shared = res->prepared && !atomic_load(&s->draining);
+    bool is_last = atomic_load(&s->draining);
+    *is_shared = res->prepared && !is_last;
     if (*is_shared)
         return prepared_form(res->prepared, req, status);
     if (res->prepared) /* draining: the same with Connection: close */
@@ -172,21 +173,21 @@ struct MHD_Response *response_make(struct http_server *s, const struct http_requ
     bool is_fine = res->status >= 200 && res->status < 300;
     if (is_fine && is_same(req, res->etag)) {
         *status = 304;
-        return make(s, res, FORM_SAME);
+        return make(&s->app, is_last, res, FORM_SAME);
     }
     bool wants = http_accepts_gzip(req);
     if (wants && !res->gzip.n && may_pack(res))
         res->gzip = gzip_pack(res->body, PACK_LEVEL, req->mem);
-    return make(s, res, wants && res->gzip.n ? FORM_PACKED : FORM_PLAIN);
+    return make(&s->app, is_last, res, wants && res->gzip.n ? FORM_PACKED : FORM_PLAIN);
 }
 
-struct http_prepared *http_prepare(struct http_server *s, const struct http_response *like)
+struct http_prepared *http_prepare(const struct http_app *app, const struct http_response *like)
 {
     struct http_prepared *p = mem_alloc(sizeof *p);
     p->like = *like;
-    p->plain = make(s, &p->like, FORM_PLAIN);
-    p->same = make(s, &p->like, FORM_SAME);
-    p->packed = like->gzip.n ? make(s, &p->like, FORM_PACKED) : NULL;
+    p->plain = make(app, false, &p->like, FORM_PLAIN);
+    p->same = make(app, false, &p->like, FORM_SAME);
+    p->packed = like->gzip.n ? make(app, false, &p->like, FORM_PACKED) : NULL;
     ENSURE(p->plain && p->same && (p->packed || !like->gzip.n));
     return p;
 }

@@ -91,7 +91,7 @@ static int start(struct fixture *f, struct http_options opt)
     f->port = http_server_port(f->server);
     struct http_response like = {.status = 200, .type = "text/plain", .body = STR("plain"), .gzip = STR("packed"),
                                  .etag = STR("\"p\""), .cache = "max-age=9"};
-    f->prepared = http_prepare(f->server, &like);
+    f->prepared = http_prepare(&app, &like);
     memset(big, 'x', sizeof big);
     return 0;
 }
