@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * The atlas: a memory-mapped, read-optimised image of the public view of the registry (docs/adr/0005-atlas.md). It
+ * answers tiles, nearest, within and counts without the database; it can be deleted and is rebuilt (I4). What goes into
+ * it has passed the policy before (I3): the atlas knows no viewers.
+ * Invariants:
+ *   A1 at every zoom the counts of all marks add up to the number of sites.
+ *   A2 an open atlas never changes; a new image is a new file and a new handle (struct atlas_ref swaps them).
+ *   A3 a file that is damaged is refused on opening (RC_DAMAGED: rebuild); one made to deceive gives wrong answers,
+ * never a stray read. Positions are whole 1e-7 degrees.
+ */
+#ifndef SITES_ATLAS_H
+#define SITES_ATLAS_H
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/str.h"
+#include "geo/index.h"
+
+enum {
+    ATLAS_NAME_MAX = 120, /* bytes kept of a name, cut at a character */
+    ATLAS_CODE_MAX = 60,  /* bytes of a religion, kind or class code; longer ones are refused */
+    ATLAS_REVISION_MAX = 63,
+    ATLAS_ZOOM_CLUSTERS = 13, /* zooms 0..13 hold clusters */
+    ATLAS_ZOOM_MAX = 14,      /* this one holds every site by itself, stacked ones too */
+    ATLAS_EXTENT = 4096,      /* units on a tile's side */
+    ATLAS_RADIUS = 320,       /* units within which marks join at one zoom */
+    ATLAS_BUFFER_MAX = 1024   /* widest margin atlas_tile gives, in units */
+};
+
+enum atlas_flag { ATLAS_COARSE = 1, ATLAS_SYNTHETIC = 2, ATLAS_UNVERIFIED = 4, ATLAS_DISPUTED = 8 };
+
+struct atlas_site {
+    struct uuid public_id;
+    double lat_deg, lon_deg; /* as the public may know it */
+    struct str name;
+    struct str religion, kind, class_code; /* "" unknown */
+    unsigned flags;                        /* enum atlas_flag, ored */
+};
+
+/* --- building ------------------------------------------------------------------------------------------------- */
+
+struct atlas_builder;
+struct atlas_builder *atlas_builder_new(void);
+void atlas_builder_free(struct atlas_builder *b);
+/* Everything is copied. RC_INVALID: no place on the earth, or a code over its cap. About 65 bytes a site are held. */
+MUST_CHECK enum rc atlas_builder_add(struct atlas_builder *b, const struct atlas_site *s, struct err *err);
+/* Writes the file atomically and durably (path.tmp, fsync, rename, fsync of the folder); one builder at a time per
+ * path. revision: what the caller wants to read back from atlas_info, to tell whether the image is of today's registry.
+ * threads 0 = all. The builder is spent afterwards: only atlas_builder_free may follow. */
+MUST_CHECK enum rc atlas_builder_write(struct atlas_builder *b, const char *path, struct str revision, size_t threads,
+                                       struct err *err);
+
+/* --- reading -------------------------------------------------------------------------------------------------- */
+
+struct atlas;
+/* Errors: RC_NOT_FOUND, RC_IO; RC_DAMAGED (also: another version of the format) means build it anew. Reads the whole
+ * file to check its digest, on all threads. */
+MUST_CHECK enum rc atlas_open(const char *path, struct atlas **out, struct err *err);
+void atlas_close(struct atlas *a);
+
+struct atlas_info {
+    size_t sites;
+    size_t marks[ATLAS_ZOOM_MAX + 1]; /* clusters and single sites per zoom */
+    size_t bytes;
+    struct str revision; /* lives as long as the atlas */
+    struct sha256 digest;
+    uint64_t generation; /* of the digest: equal images, equal numbers */
+};
+void atlas_info(const struct atlas *a, struct atlas_info *out);
+
+/* index < sites. The texts live as long as the atlas. */
+void atlas_site(const struct atlas *a, size_t index, struct atlas_site *out);
+/* For nearest, within and boxes: geo_index_near and so on; the indexes it gives are the atlas's. */
+const struct geo_index *atlas_index(const struct atlas *a);
+
+size_t atlas_near(const struct atlas *a, struct geo_point p, size_t n, struct geo_near *out);
+void atlas_within(const struct atlas *a, struct geo_point p, double radius_m, geo_each_fn fn, void *ctx);
+size_t atlas_count_box(const struct atlas *a, const struct geo_box *b);
+void atlas_each_box(const struct atlas *a, const struct geo_box *b, geo_each_fn fn, void *ctx);
+
+/* What a tile shows at one place: a single site or a cluster. */
+struct atlas_mark {
+    int32_t x, y;        /* units from the tile's north-west corner; in the tile proper 0 <= x, y < ATLAS_EXTENT */
+    uint32_t count;      /* 1: a single site */
+    uint32_t site;       /* its index */
+    struct str religion; /* of a cluster: the most frequent known one, "" when none is known */
+};
+typedef void (*atlas_mark_fn)(void *ctx, const struct atlas_mark *m);
+/* Marks of tile z/x/y, z <= ATLAS_ZOOM_MAX, in a fixed order. With buffer > 0 also those up to so many units outside;
+ * across the antimeridian from zoom 1 on, so that no mark ever comes twice. Each mark lies in exactly one tile proper
+ * of its zoom: whoever adds up counts over tiles leaves those outside [0, ATLAS_EXTENT) out. Returns how many. */
+size_t atlas_tile(const struct atlas *a, int z, uint32_t x, uint32_t y, uint32_t buffer, atlas_mark_fn fn, void *ctx);
+/* The same counted anew over the sites of one religion: cells of a 16 x 16 grid with a mean position each below
+ * ATLAS_ZOOM_MAX, no margin. Counts are exact. Cost: 1 ns per site of the tile. */
+size_t atlas_tile_of_religion(const struct atlas *a, int z, uint32_t x, uint32_t y, struct str religion,
+                              atlas_mark_fn fn, void *ctx);
+
+/* --- swapping ------------------------------------------------------------------------------------------------- */
+
+/* Holds the current atlas for many readers. Getting and putting back are one atomic step each and never wait; an old
+ * image closes when its last reader has put it back. */
+struct atlas_ref;
+struct atlas_ref *atlas_ref_new(void);
+void atlas_ref_free(struct atlas_ref *r); /* no reader may hold anything any more */
+/* Takes over `a` (NULL: none from now on). RC_BUSY when 15 older images are still being read; `a` is then not taken. */
+MUST_CHECK enum rc atlas_ref_set(struct atlas_ref *r, struct atlas *a, struct err *err);
+const struct atlas *atlas_ref_get(struct atlas_ref *r);         /* NULL when there is none (needs no put) */
+void atlas_ref_put(struct atlas_ref *r, const struct atlas *a); /* NULL ok */
+
+#endif

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Gathering sites and writing the atlas file. Memory is what bounds it: 32 bytes a site and the texts while gathering;
+ * each column is dropped as soon as it is in the file, and only two zooms of marks are held at once.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/threads.h"
+#include "sites/atlas_int.h"
+
+enum { SINK_BYTES = 1 << 20 };
+#define POOL_MAX UINT32_MAX
+
+struct staged {
+    int32_t lat, lon;
+    uint32_t name, combo;
+};
+
+struct atlas_builder {
+    struct staged *sites;
+    struct uuid *ids;
+    size_t n, size;
+    char *pool;
+    size_t pool_n, pool_size;
+    uint32_t *texts; /* hash table of pool offsets; 0 = free, as offset 0 is the empty text */
+    size_t texts_n, texts_size;
+    struct atlas_combo *combos;
+    size_t combos_n, combos_size;
+    uint32_t *combo_table; /* hash table of 1 + combination */
+    size_t combo_table_size;
+};
+
+/* --- gathering ------------------------------------------------------------------------------------------------ */
+
+struct atlas_builder *atlas_builder_new(void)
+{
+    struct atlas_builder *b = mem_alloc(sizeof *b);
+    b->pool_size = 1 << 16;
+    b->pool = mem_alloc(b->pool_size);
+    b->pool_n = 1; /* the empty text */
+    b->texts_size = 1 << 12;
+    b->texts = mem_array(b->texts_size, sizeof *b->texts);
+    b->combo_table_size = 1 << 8;
+    b->combo_table = mem_array(b->combo_table_size, sizeof *b->combo_table);
+    return b;
+}
+
+void atlas_builder_free(struct atlas_builder *b)
+{
+    if (!b)
+        return;
+    free(b->sites);
+    free(b->ids);
+    free(b->pool);
+    free(b->texts);
+    free(b->combos);
+    free(b->combo_table);
+    free(b);
+}
+
+static struct str pool_text(const struct atlas_builder *b, uint32_t at)
+{
+    return (struct str){b->pool + at + 1, (unsigned char)b->pool[at]};
+}
+
+static void texts_grow(struct atlas_builder *b)
+{
+    size_t size = b->texts_size * 2;
+    uint32_t *table = mem_array(size, sizeof *table);
+    for (size_t i = 0; i < b->texts_size; i++) {
+        if (b->texts[i] == 0)
+            continue;
+        size_t h = str_hash(pool_text(b, b->texts[i])) & (size - 1);
+        while (table[h])
+            h = (h + 1) & (size - 1);
+        table[h] = b->texts[i];
+    }
+    free(b->texts);
+    b->texts = table;
+    b->texts_size = size;
+}
+
+static enum rc text_add(struct atlas_builder *b, struct str s, uint32_t *out, struct err *err)
+{
+    if (s.n == 0) {
+        *out = 0;
+        return RC_OK;
+    }
+    size_t h = str_hash(s) & (b->texts_size - 1);
+    for (; b->texts[h]; h = (h + 1) & (b->texts_size - 1))
+        if (str_is_equal(pool_text(b, b->texts[h]), s)) {
+            *out = b->texts[h];
+            return RC_OK;
+        }
+    if (b->pool_n + s.n + 1 > POOL_MAX)
+        return err_set(err, RC_TOO_LARGE, "the atlas holds at most 4 GiB of names");
+    if (b->pool_n + s.n + 1 > b->pool_size) {
+        b->pool_size += b->pool_size / 2;
+        b->pool = mem_realloc(b->pool, b->pool_size);
+    }
+    *out = b->texts[h] = (uint32_t)b->pool_n;
+    b->pool[b->pool_n] = (char)s.n;
+    memcpy(b->pool + b->pool_n + 1, s.p, s.n);
+    b->pool_n += s.n + 1;
+    if (++b->texts_n * 3 > b->texts_size * 2)
+        texts_grow(b);
+    return RC_OK;
+}
+
+static bool combo_is_equal(struct atlas_combo a, struct atlas_combo b)
+{
+    return a.religion == b.religion && a.kind == b.kind && a.class_code == b.class_code && a.flags == b.flags;
+}
+
+static size_t combo_slot(const struct atlas_builder *b, struct atlas_combo c)
+{
+    size_t mask = b->combo_table_size - 1;
+    size_t h = str_hash((struct str){(const char *)&c, sizeof c}) & mask;
+    while (b->combo_table[h] && !combo_is_equal(b->combos[b->combo_table[h] - 1], c))
+        h = (h + 1) & mask;
+    return h;
+}
+
+static uint32_t combo_add(struct atlas_builder *b, struct atlas_combo c)
+{
+    size_t h = combo_slot(b, c);
+    if (b->combo_table[h])
+        return b->combo_table[h] - 1;
+    if (b->combos_n == b->combos_size) {
+        b->combos_size = b->combos_size ? b->combos_size * 2 : 64;
+        b->combos = mem_realloc(b->combos, b->combos_size * sizeof *b->combos);
+    }
+    b->combos[b->combos_n++] = c;
+    b->combo_table[h] = (uint32_t)b->combos_n;
+    if (b->combos_n * 2 > b->combo_table_size) {
+        b->combo_table_size *= 2;
+        free(b->combo_table);
+        b->combo_table = mem_array(b->combo_table_size, sizeof *b->combo_table);
+        for (size_t i = 0; i < b->combos_n; i++)
+            b->combo_table[combo_slot(b, b->combos[i])] = (uint32_t)i + 1;
+    }
+    return (uint32_t)b->combos_n - 1;
+}
+
+/* Tiles must hold UTF-8, and a name is at most ATLAS_NAME_MAX bytes. */
+static struct str clean_name(struct str s, char room[ATLAS_NAME_MAX])
+{
+    struct str clipped = str_clip(s, ATLAS_NAME_MAX);
+    if (str_is_utf8(clipped))
+        return clipped;
+    clipped = str_slice(s, 0, ATLAS_NAME_MAX);
+    for (size_t i = 0; i < clipped.n; i++)
+        room[i] = (unsigned char)clipped.p[i] < 0x80 ? clipped.p[i] : '?';
+    return (struct str){room, clipped.n};
+}
+
+static enum rc code_check(struct str s, const char *what, struct err *err)
+{
+    if (s.n > ATLAS_CODE_MAX || !str_is_utf8(s))
+        return err_set(err, RC_INVALID, "a site's %s is not UTF-8 of at most %d bytes", what, ATLAS_CODE_MAX);
+    return RC_OK;
+}
+
+enum rc atlas_builder_add(struct atlas_builder *b, const struct atlas_site *s, struct err *err)
+{
+    struct geo_point p;
+    struct atlas_combo c = {.flags = s->flags};
+    struct staged site;
+    char room[ATLAS_NAME_MAX];
+    TRY(geo_point_make(s->lat_deg, s->lon_deg, &p, err));
+    TRY(code_check(s->religion, "religion", err));
+    TRY(code_check(s->kind, "kind", err));
+    TRY(code_check(s->class_code, "class", err));
+    if (b->n >= GEO_INDEX_POINTS_MAX)
+        return err_set(err, RC_TOO_LARGE, "the atlas holds at most %u sites", GEO_INDEX_POINTS_MAX);
+    TRY(text_add(b, s->religion, &c.religion, err));
+    TRY(text_add(b, s->kind, &c.kind, err));
+    TRY(text_add(b, s->class_code, &c.class_code, err));
+    TRY(text_add(b, clean_name(s->name, room), &site.name, err));
+    site.lat = geo_e7(p.lat_deg);
+    site.lon = geo_e7(p.lon_deg);
+    site.combo = combo_add(b, c);
+    if (b->n == b->size) {
+        b->size = b->size ? b->size + b->size / 2 : 4096;
+        b->sites = mem_realloc(b->sites, b->size * sizeof *b->sites);
+        b->ids = mem_realloc(b->ids, b->size * sizeof *b->ids);
+    }
+    b->sites[b->n] = site;
+    b->ids[b->n++] = s->public_id;
+    return RC_OK;
+}
+
+/* --- the file --------------------------------------------------------------------------------------------------- */
+
+struct sink {
+    int fd;
+    const char *path;
+    char *buf;
+    size_t n;
+    uint64_t at; /* of the file, the buffer included */
+    struct atlas_header h;
+    enum rc rc; /* the first failure; what follows is then not written */
+    struct err *err;
+};
+
+static void sink_flush(struct sink *s)
+{
+    for (size_t done = 0; s->rc == RC_OK && done < s->n;) {
+        ssize_t n = write(s->fd, s->buf + done, s->n - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            s->rc = err_set(s->err, RC_IO, "cannot write %s: %s", s->path, strerror(errno));
+        else
+            done += (size_t)n;
+    }
+    s->n = 0;
+}
+
+static void sink_put(struct sink *s, const void *data, size_t bytes)
+{
+    s->at += bytes;
+    for (const char *p = data; bytes > 0;) {
+        size_t n = SINK_BYTES - s->n < bytes ? SINK_BYTES - s->n : bytes;
+        memcpy(s->buf + s->n, p, n);
+        s->n += n;
+        p += n;
+        bytes -= n;
+        if (s->n == SINK_BYTES)
+            sink_flush(s);
+    }
+}
+
+static void section_begin(struct sink *s, int section)
+{
+    static const char zeros[64];
+    sink_put(s, zeros, (size_t)(-s->at & 63));
+    s->h.sections[section].at = s->at;
+}
+
+static void section_end(struct sink *s, int section)
+{
+    s->h.sections[section].bytes = s->at - s->h.sections[section].at;
+}
+
+static void section_put(struct sink *s, int section, const void *data, size_t bytes)
+{
+    section_begin(s, section);
+    sink_put(s, data, bytes);
+    section_end(s, section);
+}
+
+/* --- columns ---------------------------------------------------------------------------------------------------- */
+
+struct write {
+    struct atlas_builder *b;
+    struct sink sink;
+    size_t threads;
+    uint64_t *cells; /* in the builder's order, then rising */
+    uint32_t *order; /* the builder's number of each site in file order */
+    uint32_t *combo; /* in file order */
+    uint32_t *religion_of, *religion_text;
+    uint32_t religions;
+};
+
+enum { BATCH = 8192 };
+
+static void make_cells(void *ctx, size_t batch, size_t worker)
+{
+    (void)worker;
+    struct write *w = ctx;
+    for (size_t i = batch * BATCH; i < (batch + 1) * BATCH && i < w->b->n; i++) {
+        const struct staged *s = &w->b->sites[i];
+        w->cells[i] = geo_cell_of((struct geo_point){.lat_deg = s->lat / 1e7, .lon_deg = s->lon / 1e7});
+        w->order[i] = (uint32_t)i;
+    }
+}
+
+static void order_sites(struct write *w)
+{
+    size_t n = w->b->n;
+    free(w->b->texts); /* not asked for any more; its room is what the sort needs */
+    w->b->texts = NULL;
+    w->cells = mem_array(n + 1, sizeof *w->cells);
+    w->order = mem_array(n + 1, sizeof *w->order);
+    threads_for(w->threads, (n + BATCH - 1) / BATCH, make_cells, w);
+    uint64_t *tmp = mem_array(n + 1, sizeof *tmp);
+    uint32_t *tmp_order = mem_array(n + 1, sizeof *tmp_order);
+    atlas_sort(w->cells, w->order, tmp, tmp_order, n, 62);
+    free(tmp);
+    free(tmp_order);
+}
+
+static void write_names(struct write *w)
+{
+    section_begin(&w->sink, SEC_NAME);
+    for (size_t i = 0; i < w->b->n; i++)
+        sink_put(&w->sink, &w->b->sites[w->order[i]].name, sizeof(uint32_t));
+    section_end(&w->sink, SEC_NAME);
+}
+
+static void write_ids(struct write *w)
+{
+    section_begin(&w->sink, SEC_ID);
+    for (size_t i = 0; i < w->b->n; i++)
+        sink_put(&w->sink, &w->b->ids[w->order[i]], sizeof *w->b->ids);
+    section_end(&w->sink, SEC_ID);
+    free(w->b->ids);
+    w->b->ids = NULL;
+}
+
+static void write_places(struct write *w)
+{
+    size_t n = w->b->n, blocks_n;
+    int32_t *lat = mem_array(n + 1, sizeof *lat), *lon = mem_array(n + 1, sizeof *lon);
+    w->combo = mem_array(n + 1, sizeof *w->combo);
+    for (size_t i = 0; i < n; i++) {
+        const struct staged *s = &w->b->sites[w->order[i]];
+        lat[i] = s->lat;
+        lon[i] = s->lon;
+        w->combo[i] = s->combo;
+    }
+    free(w->b->sites);
+    free(w->order);
+    w->b->sites = NULL;
+    w->order = NULL;
+    section_put(&w->sink, SEC_LAT, lat, n * sizeof *lat);
+    section_put(&w->sink, SEC_LON, lon, n * sizeof *lon);
+    section_put(&w->sink, SEC_COMBO, w->combo, n * sizeof *w->combo);
+    struct geo_index_block *blocks = geo_index_build(w->cells, lat, lon, n, w->threads, &blocks_n);
+    section_put(&w->sink, SEC_INDEX, blocks, blocks_n * sizeof *blocks);
+    w->sink.h.index_blocks = blocks_n;
+    free(blocks);
+    free(lat);
+    free(lon);
+}
+
+/* Dense numbers for the religions, 0 for none, so that shares can be counted in an array. */
+static void number_religions(struct write *w)
+{
+    const struct atlas_builder *b = w->b;
+    w->religion_of = mem_array(b->combos_n + 1, sizeof *w->religion_of);
+    w->religion_text = mem_array(b->combos_n + 1, sizeof *w->religion_text);
+    w->religions = 1;
+    for (size_t i = 0; i < b->combos_n; i++) {
+        size_t known = 0;
+        while (known < w->religions && w->religion_text[known] != b->combos[i].religion)
+            known++;
+        w->religion_of[i] = (uint32_t)known;
+        if (known == w->religions)
+            w->religion_text[w->religions++] = b->combos[i].religion;
+    }
+}
+
+static void write_level(struct write *w, const struct atlas_marks *m)
+{
+    int sec = SEC_LEVEL0 + m->z * LEVEL_SECTIONS;
+    w->sink.h.marks[m->z] = m->n;
+    w->sink.h.clusters[m->z] = m->clusters;
+    section_put(&w->sink, sec + LEVEL_BANDS, m->bands, (atlas_bands(m->z) + 1) * sizeof *m->bands);
+    section_put(&w->sink, sec + LEVEL_X, m->x, m->n * sizeof *m->x);
+    section_put(&w->sink, sec + LEVEL_Y, m->y, m->n * sizeof *m->y);
+    section_put(&w->sink, sec + LEVEL_REF, m->ref, m->n * sizeof *m->ref);
+    section_put(&w->sink, sec + LEVEL_COUNT, m->count, m->clusters * sizeof *m->count);
+    section_begin(&w->sink, sec + LEVEL_RELIGION);
+    for (size_t c = 0; c < m->clusters; c++)
+        sink_put(&w->sink, &w->religion_text[atlas_marks_religion(m, c)], sizeof(uint32_t));
+    section_end(&w->sink, sec + LEVEL_RELIGION);
+}
+
+static void write_levels(struct write *w)
+{
+    struct atlas_marks below, level;
+    struct atlas_joining j = {
+        .combo = w->combo, .religion_of = w->religion_of, .religions = w->religions, .threads = w->threads};
+    atlas_marks_of_sites(w->cells, w->b->n, &below);
+    free(w->cells);
+    w->cells = NULL;
+    for (int z = ATLAS_ZOOM_CLUSTERS; z >= 0; z--) {
+        atlas_marks_join(&j, &below, &level);
+        atlas_marks_fini(&below);
+        write_level(w, &level);
+        below = level;
+    }
+    atlas_marks_fini(&below);
+}
+
+static void write_sections(struct write *w)
+{
+    static const char page[ATLAS_PAGE];
+    struct atlas_builder *b = w->b;
+    w->sink.h.sites = b->n;
+    w->sink.h.combos = b->combos_n;
+    sink_put(&w->sink, page, sizeof page);
+    section_put(&w->sink, SEC_POOL, b->pool, b->pool_n);
+    section_put(&w->sink, SEC_COMBOS, b->combos, b->combos_n * sizeof *b->combos);
+    free(b->pool);
+    b->pool = NULL;
+    order_sites(w);
+    section_put(&w->sink, SEC_CELL, w->cells, b->n * sizeof *w->cells);
+    write_ids(w);
+    write_names(w);
+    write_places(w);
+    number_religions(w);
+    write_levels(w);
+}
+
+/* --- closing ---------------------------------------------------------------------------------------------------- */
+
+/* The digests are taken from the file as it is, so that what was written is what is vouched for. */
+static enum rc seal(struct write *w)
+{
+    struct sink *s = &w->sink;
+    section_begin(s, SEC_DIGESTS);
+    uint64_t at = s->at;
+    sink_flush(s);
+    TRY(s->rc);
+    struct file_map map;
+    TRY(file_map_open(s->path, &map, s->err));
+    size_t chunks = atlas_chunks(at);
+    struct sha256 *digests = mem_array(chunks + 1, sizeof *digests);
+    atlas_chunk_digests(map, at, w->threads, digests);
+    file_map_close(&map);
+    sink_put(s, digests, chunks * sizeof *digests);
+    sink_flush(s);
+    section_end(s, SEC_DIGESTS);
+    s->h.file_bytes = s->at;
+    char page[ATLAS_PAGE] = {0};
+    memcpy(page, &s->h, sizeof s->h);
+    struct sha256_state state;
+    sha256_begin(&state);
+    sha256_add(&state, page, sizeof page);
+    sha256_add(&state, digests, chunks * sizeof *digests);
+    struct sha256 all = sha256_end(&state);
+    free(digests);
+    memcpy(((struct atlas_header *)(void *)page)->digest, all.b, sizeof all.b);
+    if (s->rc == RC_OK && pwrite(s->fd, page, sizeof page, 0) != (ssize_t)sizeof page)
+        return err_set(s->err, RC_IO, "cannot write %s: %s", s->path, strerror(errno));
+    if (s->rc == RC_OK && fsync(s->fd) != 0)
+        return err_set(s->err, RC_IO, "cannot fsync %s: %s", s->path, strerror(errno));
+    return s->rc;
+}
+
+static enum rc put_in_place(const char *tmp, const char *path, struct err *err)
+{
+    char dir[4096];
+    if (rename(tmp, path) != 0)
+        return err_set(err, RC_IO, "cannot rename %s to %s: %s", tmp, path, strerror(errno));
+    snprintf(dir, sizeof dir, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = 0;
+    return file_sync_dir(slash ? dir : ".", err);
+}
+
+enum rc atlas_builder_write(struct atlas_builder *b, const char *path, struct str revision, size_t threads,
+                            struct err *err)
+{
+    char tmp[4096];
+    ENSURE(b->pool != NULL); /* not spent */
+    if (revision.n > ATLAS_REVISION_MAX)
+        return err_set(err, RC_INVALID, "the atlas's revision is over %d bytes", ATLAS_REVISION_MAX);
+    if ((size_t)snprintf(tmp, sizeof tmp, "%s.tmp", path) >= sizeof tmp)
+        return err_set(err, RC_INVALID, "path %s is too long", path);
+    struct write w = {.b = b, .threads = threads, .sink = {.path = tmp, .err = err}};
+    w.sink.fd = open(tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (w.sink.fd < 0)
+        return err_set(err, RC_IO, "cannot create %s: %s", tmp, strerror(errno));
+    w.sink.buf = mem_alloc(SINK_BYTES);
+    w.sink.h = (struct atlas_header){.version = ATLAS_VERSION, .byte_order = ATLAS_BYTE_ORDER};
+    memcpy(w.sink.h.magic, ATLAS_MAGIC, sizeof w.sink.h.magic);
+    if (revision.n)
+        memcpy(w.sink.h.revision, revision.p, revision.n);
+    write_sections(&w);
+    enum rc rc = seal(&w);
+    if (close(w.sink.fd) != 0 && rc == RC_OK)
+        rc = err_set(err, RC_IO, "cannot close %s: %s", tmp, strerror(errno));
+    if (rc == RC_OK)
+        rc = put_in_place(tmp, path, err);
+    if (rc != RC_OK)
+        unlink(tmp);
+    free(w.sink.buf);
+    free(w.combo);
+    free(w.religion_of);
+    free(w.religion_text);
+    return rc;
+}
