@@ -125,6 +125,13 @@ CREATE TABLE site_visibility (
 ) {strict};
 CREATE INDEX site_visibility_site ON site_visibility (site, at_us, id);
 
+-- One row for each transaction that changed sites, numbered in the order of commits: tells whether an image of the
+-- registry is stale.
+CREATE TABLE site_change (
+    seq {int64} NOT NULL PRIMARY KEY,
+    at_us {int64} NOT NULL
+) {strict};
+
 -- Administrative areas loaded from a file; a set of the same name is replaced as a whole.
 CREATE TABLE area_set (
     id {blob} NOT NULL PRIMARY KEY,

@@ -14,6 +14,7 @@
 
 #include "base/id.h"
 #include "geo/geo.h"
+#include "ledger/ledger.h"
 #include "people/policy.h"
 #include "sites/draft.h"
 #include "store/store.h"
@@ -41,7 +42,7 @@ struct site {
     struct str heritage;
     int whs_year;          /* 0: none */
     struct str wikidata, unesco;
-    struct str status;     /* in_use, disused, abandoned, ruins, gone */
+    struct str status;     /* present, disused, abandoned, ruins; gone: no source has it any more */
     enum visibility visibility;
     bool is_unverified, is_synthetic;
     struct str note;
@@ -60,6 +61,9 @@ MUST_CHECK enum rc sites_find(struct store *st, struct str id_or_code, const str
 /* By inner id, for rooms that keep it. */
 MUST_CHECK enum rc sites_find_id(struct store *st, struct uuid id, const struct viewer *viewer, struct arena *mem,
                                  struct site **out, struct err *err);
+/* By a source's own id, in whichever source; RC_NOT_FOUND also when several have it: no link is better than a wrong one. */
+MUST_CHECK enum rc sites_find_external(struct store *st, struct str external_id, const struct viewer *viewer,
+                                       struct arena *mem, struct site **out, struct err *err);
 
 struct sites_filter {
     bool has_box;
@@ -96,9 +100,9 @@ MUST_CHECK enum rc sites_footprint(struct store *st, const struct site *site, st
  * atlas holds. The site is borrowed for the call; names are not read (site->name is). Pages inside: no long snapshot. */
 typedef enum rc (*sites_each_fn)(void *ctx, const struct site *site, struct err *err);
 MUST_CHECK enum rc sites_each_public(struct store *st, sites_each_fn fn, void *ctx, struct err *err);
-/* How many rows sites_each_public would give, and the time of the newest change of any site (0: none), to tell whether
- * an atlas is stale. */
-MUST_CHECK enum rc sites_public_state(struct store *st, int64_t *count, int64_t *newest_us, struct err *err);
+/* How many rows sites_each_public would give, and the number of the last transaction that changed sites (0: none): an
+ * image of the registry made at another number is stale. */
+MUST_CHECK enum rc sites_public_state(struct store *st, int64_t *count, int64_t *change, struct err *err);
 
 /* Who may see a site; kept over every later import. reason: not empty. Needs ACT_IMPORT. Writes the ledger. */
 MUST_CHECK enum rc sites_set_visibility(struct store *st, struct uuid site, enum visibility visibility, struct str reason,
@@ -111,6 +115,9 @@ MUST_CHECK enum rc sites_hide(struct store *st, struct uuid site, struct str rea
 void sites_json(struct json_out *j, const struct site *site, enum view view);
 /* The same members without the braces, for objects that carry more. */
 void sites_json_members(struct json_out *j, const struct site *site, enum view view);
+
+/* What `fane verify` compares of this room: the rows of releases and of decisions on visibility. */
+void sites_ledger_checkers(struct ledger *l);
 
 /* Text as the search compares it: compatibility forms, case, accents and points removed, white space single. */
 struct str sites_fold(struct arena *mem, struct str text);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Inside the import: a batch, and the SQL that reads what is stored and applies it (import_store.c).
+ */
+#ifndef SITES_IMPORT_INT_H
+#define SITES_IMPORT_INT_H
+
+#include "ledger/ledger.h"
+#include "sites/import.h"
+#include "sites/import_record.h"
+#include "sites/import_spool.h"
+
+enum import_act { IMPORT_SAME, IMPORT_ADD, IMPORT_UPDATE, IMPORT_GONE };
+
+/* One record of the file, of the store, or of both. */
+struct import_item {
+    struct str key;
+    struct str bytes;      /* of the file; empty with IMPORT_GONE */
+    bool is_in_file, is_stored, is_gone_before;
+    struct sha256 digest, stored_digest;
+    struct uuid site, public_id;
+    uint64_t code;
+    enum import_act act;
+    struct record_rows rows; /* added and updated ones */
+};
+
+struct release_row {
+    struct uuid id, source;
+    struct str label, format, state;
+    struct sha256 digest;
+    struct instant started, finished; /* finished.us 0: NULL */
+    int64_t read, sites, added, updated, unchanged, gone, rejected;
+};
+
+struct import_batch {
+    struct arena mem;
+    struct import_item *items;
+    size_t n;
+    size_t bytes;
+    int64_t number;
+    struct release_row *release; /* borrowed */
+    struct uuid actor;
+    struct instant now;
+    enum visibility visibility;
+    int64_t added, updated, unchanged, gone;
+};
+
+/* What is stored of a source, in the order of its external ids. */
+struct stored_record {
+    struct str external_id;
+    struct uuid site;
+    struct sha256 digest;
+    bool is_gone;
+};
+enum { STORED_PAGE = 8192 };
+/* The next up to STORED_PAGE after `after`. */
+MUST_CHECK enum rc import_stored_page(struct store *st, struct uuid source, struct str after, struct arena *mem,
+                                      struct stored_record **out, size_t *n, struct err *err);
+/* nil when there is none of that name. */
+MUST_CHECK enum rc import_source_find(struct store *st, struct str name, struct uuid *out, struct err *err);
+
+struct import_open {
+    struct str source_name, licence, attribution, url;
+    struct uuid actor;
+    struct instant now;
+    struct release_row *release; /* id, source are filled in */
+};
+/* Makes the source when it is new, goes on in an open release of the same digest or opens one; older open ones become
+ * broken. */
+MUST_CHECK enum rc import_release_open(struct store *st, struct import_open *o, struct err *err);
+MUST_CHECK enum rc import_release_close(struct store *st, struct release_row *r, struct uuid actor, struct err *err);
+/* A store_fn; ctx: struct import_batch. */
+enum rc import_batch_write(struct store_tx *tx, void *ctx, struct err *err);
+/* New codes and public ids, for when one of 2^40 was taken. */
+void import_batch_rename(struct import_batch *b);
+/* A ledger_check_fn over the rows of releases. */
+enum rc import_releases_check(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err);
+struct sha256 import_release_digest(const struct release_row *r);
+
+#endif

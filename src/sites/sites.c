@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Rules of the registry without SQL: what a viewer sees of a site, the ranges of a filter, the JSON of a site.
+ */
+#include "sites/sites_int.h"
+
+#include <math.h>
+
+enum { DECIMALS = 7 };
+
+/* Half the diagonal of the grid's cell there: the true place lies within. */
+static double coarse_precision_m(double lat_deg)
+{
+    const double circumference_m = 2 * 3.14159265358979323846 * EARTH_RADIUS_M;
+    double side = circumference_m / (double)(1 << POLICY_COARSE_ZOOM) * cos(lat_deg * 3.14159265358979323846 / 180);
+    return ceil(side * 0.70710678118654752);
+}
+
+static void coarsen(struct site *s)
+{
+    s->is_coarse = true;
+    s->wikidata = s->unesco = s->note = STR_NONE; /* each leads to the true place */
+    if (!s->has_place)
+        return;
+    policy_coarse_point(s->lat_deg, s->lon_deg, &s->lat_deg, &s->lon_deg);
+    s->cell = (int64_t)geo_cell_of((struct geo_point){s->lat_deg, s->lon_deg});
+    double p = coarse_precision_m(s->lat_deg);
+    s->precision_m = s->precision_m > p ? s->precision_m : p;
+}
+
+enum view sites_view(const struct viewer *viewer, struct site *site)
+{
+    struct policy_object object = {.kind = POLICY_SITE, .visibility = site->visibility};
+    enum view view = policy_view(viewer, &object);
+    if (view == VIEW_COARSE)
+        coarsen(site);
+    return view;
+}
+
+static bool sees(const struct viewer *viewer, enum visibility v, enum view view)
+{
+    struct policy_object object = {.kind = POLICY_SITE, .visibility = v};
+    return policy_view(viewer, &object) == view;
+}
+
+/* % _ and \ mean themselves. */
+static struct str like_of(struct str q, struct arena *mem)
+{
+    q = sites_fold(mem, q);
+    if (str_is_empty(q))
+        return STR_NONE;
+    char *p = arena_alloc(mem, 2 * q.n + 3), *to = p;
+    *to++ = '%';
+    for (size_t i = 0; i < q.n; i++) {
+        if (q.p[i] == '%' || q.p[i] == '_' || q.p[i] == '\\')
+            *to++ = '\\';
+        *to++ = q.p[i];
+    }
+    *to++ = '%';
+    return (struct str){p, (size_t)(to - p)};
+}
+
+struct sites_where sites_where_of(const struct sites_filter *filter, const struct viewer *viewer, struct arena *mem)
+{
+    struct sites_where w = {.like = STR_NONE, .most = VISIBILITY_PUBLIC};
+    if (filter)
+        w.filter = *filter;
+    w.like = like_of(w.filter.q, mem);
+    w.is_inside = sees(viewer, VISIBILITY_COARSE, VIEW_FULL);
+    if (!sees(viewer, VISIBILITY_COARSE, VIEW_DENIED))
+        w.most = VISIBILITY_COARSE;
+    if (w.is_inside && sees(viewer, VISIBILITY_HIDDEN, VIEW_FULL))
+        w.most = VISIBILITY_HIDDEN;
+    return w;
+}
+
+size_t sites_ranges(const struct sites_filter *filter, struct sites_range out[SITES_RANGES_MAX])
+{
+    if (!filter || !filter->has_box) {
+        out[0] = (struct sites_range){0, INT64_MAX};
+        out[1] = (struct sites_range){-1, -1};
+        return 2;
+    }
+    struct geo_range ranges[SITES_RANGES_MAX];
+    size_t n = geo_box_ranges(&filter->box, ranges, SITES_RANGES_MAX);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (struct sites_range){(int64_t)ranges[i].first, (int64_t)ranges[i].last};
+    return n;
+}
+
+/* ---- JSON ---- */
+
+static bool is_listed_before(const struct site *s, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (str_is_equal(s->names[k].lang, s->names[i].lang))
+            return true;
+    return false;
+}
+
+static void names_json(struct json_out *j, const struct site *s)
+{
+    json_key(j, "names");
+    json_begin_object(j);
+    for (size_t i = 0; i < s->names_n; i++) {
+        if (is_listed_before(s, i))
+            continue;
+        json_key_str(j, str_is_empty(s->names[i].lang) ? STR("und") : s->names[i].lang); /* BCP 47: undetermined */
+        json_str(j, s->names[i].text);
+    }
+    json_end_object(j);
+}
+
+static void place_json(struct json_out *j, const struct site *s)
+{
+    static const char *const KEYS[] = {"lat", "lon", "precision_m"};
+    const double values[] = {s->lat_deg, s->lon_deg, s->precision_m};
+    const int decimals[] = {DECIMALS, DECIMALS, 1};
+    for (int i = 0; i < 3; i++) {
+        json_key(j, KEYS[i]);
+        if (s->has_place)
+            json_f64(j, values[i], decimals[i]);
+        else
+            json_nil(j);
+    }
+}
+
+void sites_json_members(struct json_out *j, const struct site *s, enum view view)
+{
+    struct arena mem;
+    ENSURE(view != VIEW_DENIED && (view != VIEW_COARSE || s->is_coarse));
+    arena_init(&mem);
+    json_put_str(j, "id", uuid_format(&mem, s->public_id));
+    json_put_str(j, "code", code_format(&mem, s->code));
+    arena_fini(&mem);
+    json_put_str(j, "name", s->name);
+    names_json(j, s);
+    json_put_str(j, "religion", s->religion);
+    json_put_str(j, "denomination", s->denomination);
+    json_put_str(j, "kind", s->kind);
+    json_put_str(j, "class", s->class_code);
+    place_json(j, s);
+    json_put_bool(j, "coarse", s->is_coarse);
+    json_put_str(j, "country", s->country);
+    json_put_str(j, "admin1", s->admin1);
+    json_put_bool(j, "disputed", s->is_disputed);
+    json_put_str(j, "heritage", s->heritage);
+    json_key(j, "whs_year");
+    if (s->whs_year)
+        json_i64(j, s->whs_year);
+    else
+        json_nil(j);
+    json_put_str(j, "wikidata", s->wikidata);
+    json_put_str(j, "status", s->status);
+    json_put_bool(j, "unverified", s->is_unverified);
+    json_put_bool(j, "synthetic", s->is_synthetic);
+}
+
+void sites_json(struct json_out *j, const struct site *site, enum view view)
+{
+    json_begin_object(j);
+    sites_json_members(j, site, view);
+    json_end_object(j);
+}

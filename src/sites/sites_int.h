@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Inside the registry: rows and pages as sites_store.c and sites_list_store.c read them.
+ */
+#ifndef SITES_SITES_INT_H
+#define SITES_SITES_INT_H
+
+#include "base/hash.h"
+#include "sites/sites.h"
+
+/* Columns of a whole site, from `site s`. */
+#define SITE_ROW                                                                                                       \
+    "s.id, s.public_id, s.code, s.class, s.kind, s.religion, s.denomination, s.name, s.lat, s.lon, s.cell, "           \
+    "s.precision_m, s.country, s.admin1, s.is_disputed, s.heritage, s.whs_year, s.wikidata, s.unesco, s.status, "      \
+    "s.visibility, s.is_unverified, s.is_synthetic, s.note, s.created_us, s.updated_us"
+enum { SITE_ROW_COLUMNS = 26 };
+
+/* Texts are copied into mem. The true place: ask sites_view next. */
+struct site sites_row(struct store_rows *rows, struct arena *mem);
+/* Reads the names of n sites, many at a time. */
+MUST_CHECK enum rc sites_names_read(struct store_tx *tx, struct site *sites, size_t n, struct arena *mem, struct err *err);
+
+/* Where a page goes on. */
+struct sites_key {
+    int64_t cell;
+    struct uuid id;
+};
+#define SITES_KEY_FIRST ((struct sites_key){.cell = INT64_MIN})
+
+/* A filter as SQL takes it. */
+struct sites_where {
+    struct sites_filter filter;
+    struct str like; /* folded, escaped, with % at both ends; "" = any */
+    bool is_inside;  /* this viewer sees true places */
+    int most;        /* highest visibility this viewer sees */
+};
+struct sites_where sites_where_of(const struct sites_filter *filter, const struct viewer *viewer, struct arena *mem);
+/* Up to `limit` sites with a key in [first, last] after `after`, in the order of the key; sites_view has been asked. */
+MUST_CHECK enum rc sites_range_read(struct store_tx *tx, const struct sites_where *w, const struct viewer *viewer,
+                                    int64_t first, int64_t last, struct sites_key after, size_t limit, struct arena *mem,
+                                    struct site *out, struct sites_key *keys, size_t *n, struct err *err);
+MUST_CHECK enum rc sites_range_count(struct store_tx *tx, const struct sites_where *w, int64_t first, int64_t last,
+                                     int64_t *out, struct err *err);
+/* Key ranges of the filter, in the order of a list: without a box everything, those without a place last. */
+enum { SITES_RANGES_MAX = 16 };
+struct sites_range {
+    int64_t first, last;
+};
+size_t sites_ranges(const struct sites_filter *filter, struct sites_range out[SITES_RANGES_MAX]);
+
+/* In the transaction of every change of sites. */
+MUST_CHECK enum rc sites_changed(struct store_tx *tx, struct instant at, struct err *err);
+
+struct sites_decision {
+    struct uuid id, site, actor;
+    struct instant at;
+    int before, after;
+    struct str reason;
+};
+
+#endif
