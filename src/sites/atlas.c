@@ -2,9 +2,13 @@
  *
  * Opening, checking and asking the atlas. Tiles are in atlas_tile.c.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/threads.h"
 #include "sites/atlas_int.h"
@@ -12,9 +16,11 @@
 /* --- digest ---------------------------------------------------------------------------------------------------- */
 
 struct digesting {
-    struct file_map bytes;
+    int fd;
     uint64_t end;
     struct sha256 *out;
+    char **buffers; /* per worker */
+    atomic_int error;
 };
 
 size_t atlas_chunks(uint64_t digests_at)
@@ -22,19 +28,46 @@ size_t atlas_chunks(uint64_t digests_at)
     return (size_t)((digests_at - ATLAS_PAGE + ATLAS_CHUNK - 1) / ATLAS_CHUNK);
 }
 
+static bool read_at(int fd, char *to, size_t n, uint64_t at)
+{
+    while (n > 0) {
+        ssize_t got = pread(fd, to, n, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        to += got;
+        n -= (size_t)got;
+        at += (uint64_t)got;
+    }
+    return true;
+}
+
 static void digest_chunk(void *ctx, size_t i, size_t worker)
 {
-    (void)worker;
-    const struct digesting *d = ctx;
+    struct digesting *d = ctx;
     uint64_t from = ATLAS_PAGE + (uint64_t)i * ATLAS_CHUNK, left = d->end - from;
-    d->out[i] = sha256_of(d->bytes.p + from, left < ATLAS_CHUNK ? (size_t)left : ATLAS_CHUNK);
+    size_t n = left < ATLAS_CHUNK ? (size_t)left : ATLAS_CHUNK;
+    if (!d->buffers[worker])
+        d->buffers[worker] = mem_alloc(ATLAS_CHUNK);
+    if (read_at(d->fd, d->buffers[worker], n, from))
+        d->out[i] = sha256_of(d->buffers[worker], n);
+    else
+        atomic_store(&d->error, 1);
 }
 
 /* Chunk by chunk, as one SHA-256 over 300 MB would keep one processor busy for a second while the others wait. */
-void atlas_chunk_digests(struct file_map bytes, uint64_t digests_at, size_t threads, struct sha256 *out)
+enum rc atlas_digest_chunks(int fd, uint64_t digests_at, size_t threads, struct sha256 *out, struct err *err)
 {
-    struct digesting d = {.bytes = bytes, .end = digests_at, .out = out};
+    struct digesting d = {.fd = fd, .end = digests_at, .out = out};
+    if (threads == 0)
+        threads = threads_online();
+    d.buffers = mem_array(threads, sizeof *d.buffers);
     threads_for(threads, atlas_chunks(digests_at), digest_chunk, &d);
+    for (size_t i = 0; i < threads; i++)
+        free(d.buffers[i]);
+    free(d.buffers);
+    return d.error ? err_set(err, RC_IO, "cannot read the atlas to its end") : RC_OK;
 }
 
 static struct sha256 digest_of_all(const struct atlas_header *h, const void *digests, size_t bytes)
@@ -49,22 +82,33 @@ static struct sha256 digest_of_all(const struct atlas_header *h, const void *dig
     return sha256_end(&state);
 }
 
-static enum rc check_digest(struct file_map bytes, const struct atlas_header *h, struct err *err)
+static enum rc check_chunks(int fd, const struct atlas *a, struct err *err)
 {
-    struct atlas_section s = h->sections[SEC_DIGESTS];
-    struct sha256 all = digest_of_all(h, bytes.p + s.at, s.bytes);
-    if (memcmp(all.b, h->digest, sizeof all.b) != 0)
-        return err_set(err, RC_DAMAGED, "the atlas's header or list of digests does not match its digest");
-    size_t chunks = atlas_chunks(s.at), bad = 0;
+    uint64_t at = a->h->sections[SEC_DIGESTS].at;
+    size_t chunks = atlas_chunks(at), bad = 0;
     struct sha256 *got = mem_array(chunks + 1, sizeof *got);
-    atlas_chunk_digests(bytes, s.at, 0, got);
-    while (bad < chunks && memcmp(got[bad].b, bytes.p + s.at + 32 * bad, 32) == 0)
+    enum rc rc = atlas_digest_chunks(fd, at, 0, got, err);
+    while (rc == RC_OK && bad < chunks && memcmp(got[bad].b, a->map.p + at + 32 * bad, 32) == 0)
         bad++;
+    if (rc == RC_OK && bad < chunks)
+        rc = err_set(err, RC_DAMAGED, "damaged between bytes %zu and %zu", ATLAS_PAGE + bad * ATLAS_CHUNK,
+                     ATLAS_PAGE + (bad + 1) * (size_t)ATLAS_CHUNK);
     free(got);
-    if (bad < chunks)
-        return err_set(err, RC_DAMAGED, "the atlas is damaged between bytes %zu and %zu",
-                       ATLAS_PAGE + bad * ATLAS_CHUNK, ATLAS_PAGE + (bad + 1) * (size_t)ATLAS_CHUNK);
-    return RC_OK;
+    return rc;
+}
+
+static enum rc check_digest(const char *path, const struct atlas *a, struct err *err)
+{
+    struct atlas_section s = a->h->sections[SEC_DIGESTS];
+    struct sha256 all = digest_of_all(a->h, a->map.p + s.at, s.bytes);
+    if (memcmp(all.b, a->h->digest, sizeof all.b) != 0)
+        return err_set(err, RC_DAMAGED, "the header or the list of digests does not match the digest");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, RC_IO, "cannot open: %s", strerror(errno));
+    enum rc rc = check_chunks(fd, a, err);
+    close(fd);
+    return rc;
 }
 
 /* --- shape ------------------------------------------------------------------------------------------------------ */
@@ -142,14 +186,12 @@ static bool attach_index(struct atlas *a)
     return lat && lon && blocks && geo_index_init(&a->index, lat, lon, a->sites, blocks, (size_t)a->h->index_blocks);
 }
 
-enum rc atlas_attach(struct atlas *a, struct file_map bytes, bool is_digest_checked, struct err *err)
+enum rc atlas_attach(struct atlas *a, struct file_map bytes, struct err *err)
 {
     TRY(check_header(bytes, err));
     *a = (struct atlas){.map = bytes, .h = (const void *)bytes.p};
     if (!attach_sections(a))
         return err_set(err, RC_DAMAGED, "a section of the atlas is out of bounds");
-    if (is_digest_checked)
-        TRY(check_digest(bytes, a->h, err));
     if (!attach_index(a))
         return err_set(err, RC_DAMAGED, "the atlas's point index is out of bounds");
     memcpy(a->digest.b, a->h->digest, sizeof a->digest.b);
@@ -161,7 +203,9 @@ enum rc atlas_open(const char *path, struct atlas **out, struct err *err)
     struct file_map map;
     TRY(file_map_open(path, &map, err));
     struct atlas *a = mem_alloc(sizeof *a);
-    enum rc rc = atlas_attach(a, map, true, err);
+    enum rc rc = atlas_attach(a, map, err);
+    if (rc == RC_OK)
+        rc = check_digest(path, a, err);
     if (rc != RC_OK) {
         file_map_close(&map);
         free(a);

@@ -92,12 +92,11 @@ struct atlas {
     unsigned slot; /* atlas_ref.c */
 };
 
-/* Checks and attaches to bytes that stay where they are; is_digest_checked false only where a fuzzer wants to get past
- * it. */
-enum rc atlas_attach(struct atlas *a, struct file_map bytes, bool is_digest_checked, struct err *err);
-/* Digest of a whole image as the header should hold it. */
-struct sha256 atlas_digest(struct file_map bytes, uint64_t digests_at, size_t threads);
-void atlas_chunk_digests(struct file_map bytes, uint64_t digests_at, size_t threads, struct sha256 *out);
+/* Attaches to bytes that stay where they are and checks their shape, not their digest. */
+enum rc atlas_attach(struct atlas *a, struct file_map bytes, struct err *err);
+/* SHA-256 of each chunk of the file between the first page and digests_at. Read, not mapped: 300 MB that are looked at once
+ * should not become this process's memory. */
+enum rc atlas_digest_chunks(int fd, uint64_t digests_at, size_t threads, struct sha256 *out, struct err *err);
 size_t atlas_chunks(uint64_t digests_at);
 struct str atlas_pool_str(const struct atlas *a, uint32_t at); /* "" when out of bounds */
 

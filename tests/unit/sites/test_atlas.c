@@ -476,7 +476,7 @@ static void a_deceiving_file_does_no_harm(void **state)
         for (uint64_t k = 1 + prng_below(&rng, 8); k > 0; k--)
             bytes[prng_below(&rng, 20) ? ATLAS_PAGE + prng_below(&rng, m.n - ATLAS_PAGE)
                                        : prng_below(&rng, sizeof m.h)] = (unsigned char)prng_u64(&rng);
-        if (atlas_attach(&a, (struct file_map){bytes, m.n}, false, &err) == RC_OK) {
+        if (atlas_attach(&a, (struct file_map){bytes, m.n}, &err) == RC_OK) {
             attached++;
             ask_everything(&a);
         }
