@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * A server for the API's tests: a fresh data directory with the seed, an account per role, one hidden and one coarse
+ * site; prints "ready PORT", serves until SIGTERM.
+ *
+ * usage: api_server DIR [--empty] [--proof-waiting N] [--workers N] [--request-ms N]
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/app.h"
+#include "base/file.h"
+#include "flow/atlas.h"
+#include "flow/imports.h"
+#include "people/people.h"
+#include "sites/sites.h"
+
+static _Atomic bool stop;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    atomic_store(&stop, true);
+}
+
+struct setup {
+    struct app app;
+    struct api_options options;
+    const char *dir;
+    bool is_empty;
+    struct arena mem;
+};
+
+static void must(enum rc rc, const struct err *err)
+{
+    if (rc == RC_OK)
+        return;
+    fprintf(stderr, "api_server: %s\n", err->text);
+    exit(1);
+}
+
+static int64_t option(int argc, char **argv, const char *name)
+{
+    for (int i = 2; i + 1 < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return atoll(argv[i + 1]);
+    return 0;
+}
+
+static void open_rooms(struct setup *s)
+{
+    /* cheap hashes: what they cost is people's own test */
+    const struct people_options cheap = {.password_ops = 1, .password_bytes = 8 << 20};
+    struct app *a = &s->app;
+    struct err err;
+    must(file_make_dir(s->dir, 0700, &err), &err);
+    must(file_make_dir(str_printf(&s->mem, "%s/keys", s->dir).p, 0700, &err), &err);
+    must(file_make_dir(str_printf(&s->mem, "%s/ledger", s->dir).p, 0700, &err), &err);
+    must(file_make_dir(str_printf(&s->mem, "%s/atlas", s->dir).p, 0700, &err), &err);
+    must(store_open(str_printf(&s->mem, "%s/fane.db", s->dir).p, NULL, &a->store, &err), &err);
+    must(store_migrate(a->store, &err), &err);
+    must(vault_open(a->store, s->dir, &a->vault, &err), &err);
+    must(ledger_open(a->store, s->dir, "fane.test", &a->ledger, &err), &err);
+    must(people_open(a->store, a->vault, &cheap, &a->people, &err), &err);
+}
+
+static void add_accounts(struct setup *s)
+{
+    static const enum role ROLES[] = {ROLE_REVIEWER, ROLE_COORDINATOR, ROLE_ADMINISTRATOR};
+    for (size_t i = 0; i < sizeof ROLES / sizeof ROLES[0]; i++) {
+        struct err err;
+        struct uuid id;
+        struct account_new a = {.name = str_of(role_name(ROLES[i])), .password = STR("correct horse battery"),
+                                .role = ROLES[i]};
+        must(people_add_account(s->app.people, &VIEWER_SYSTEM, &a, &id, &err), &err);
+    }
+}
+
+/* Two neighbours of the list change their visibility; their names go to standard output for the test to look for. */
+static void hide_some(struct setup *s)
+{
+    static const enum visibility TO[] = {VISIBILITY_HIDDEN, VISIBILITY_COARSE};
+    struct sites_filter all = {0};
+    struct sites_page page;
+    struct err err;
+    must(sites_list(s->app.store, &all, &VIEWER_SYSTEM, STR_NONE, 2, false, &s->mem, &page, &err), &err);
+    for (size_t i = 0; i < page.n && i < 2; i++) {
+        must(sites_set_visibility(s->app.store, page.sites[i].id, TO[i], STR("for the test"), &VIEWER_SYSTEM, &err), &err);
+        printf("%s " STR_FMT " %.7f %.7f\n", i ? "coarse" : "hidden",
+               STR_ARG(uuid_format(&s->mem, page.sites[i].public_id)), page.sites[i].lat_deg, page.sites[i].lon_deg);
+    }
+}
+
+static void fill(struct setup *s)
+{
+    struct flow_seed_report seeded;
+    struct atlas *atlas;
+    struct err err;
+    add_accounts(s);
+    if (!s->is_empty) {
+        must(flow_seed(s->app.store, &seeded, &err), &err);
+        hide_some(s);
+    }
+    s->app.atlas = atlas_ref_new();
+    must(flow_atlas_open(s->app.store, s->dir, &atlas, NULL, &err), &err);
+    must(atlas_ref_set(s->app.atlas, atlas, &err), &err);
+}
+
+static void ready(void *ctx, const char *where, int port)
+{
+    (void)ctx;
+    (void)where;
+    printf("ready %d\n", port);
+    fflush(stdout);
+}
+
+static void close_rooms(struct setup *s)
+{
+    struct app *a = &s->app;
+    atlas_ref_free(a->atlas);
+    people_close(a->people);
+    store_close(a->store);
+    ledger_close(a->ledger);
+    vault_close(a->vault);
+    arena_fini(&s->mem);
+}
+
+int main(int argc, char **argv)
+{
+    struct setup s = {.options = {.listen = "127.0.0.1:0", .ready = ready, .stop_ms = 5000}};
+    struct err err;
+    if (argc < 2)
+        return 2;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_signal);
+    arena_init(&s.mem);
+    s.dir = argv[1];
+    s.is_empty = argc > 2 && strcmp(argv[2], "--empty") == 0;
+    s.app.proof_waiting = (size_t)option(argc, argv, "--proof-waiting");
+    s.options.workers = (int)option(argc, argv, "--workers");
+    s.options.request_ms = (int)option(argc, argv, "--request-ms");
+    open_rooms(&s);
+    fill(&s);
+    must(api_serve(&s.app, &s.options, &stop, &err), &err);
+    close_rooms(&s);
+    return 0;
+}
