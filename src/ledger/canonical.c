@@ -197,9 +197,18 @@ static enum rc emit_integer(struct buf *b, json_int_t v, struct err *err)
     return RC_OK;
 }
 
-static enum rc emit(struct buf *b, json_t *v, int depth, struct err *err)
+/* ECMAScript prints a double below 1e21 without an exponent; beyond 2^53 that would read back as an integer we refuse. */
+static enum rc emit_real(struct buf *b, double v, struct err *err)
 {
     char number[CANONICAL_NUMBER_MAX];
+    if (fabs(v) > (double)INTEGER_MAX && fabs(v) < 1e21)
+        return err_set(err, RC_INVALID, "number %.17g is beyond 2^53; write it as a string", v);
+    buf_add(b, number, canonical_number(v, number));
+    return RC_OK;
+}
+
+static enum rc emit(struct buf *b, json_t *v, int depth, struct err *err)
+{
     if (depth > CANONICAL_DEPTH_MAX)
         return err_set(err, RC_INVALID, "JSON is nested deeper than %d", CANONICAL_DEPTH_MAX);
     switch (json_typeof(v)) {
@@ -209,9 +218,7 @@ static enum rc emit(struct buf *b, json_t *v, int depth, struct err *err)
         canonical_add_string(b, (struct str){json_string_value(v), json_string_length(v)});
         return RC_OK;
     case JSON_INTEGER: return emit_integer(b, json_integer_value(v), err);
-    case JSON_REAL:
-        buf_add(b, number, canonical_number(json_real_value(v), number));
-        return RC_OK;
+    case JSON_REAL: return emit_real(b, json_real_value(v), err);
     case JSON_TRUE: buf_add_z(b, "true"); return RC_OK;
     case JSON_FALSE: buf_add_z(b, "false"); return RC_OK;
     case JSON_NULL: buf_add_z(b, "null"); return RC_OK;

@@ -3,8 +3,8 @@
  * Canonical JSON (RFC 8785): one spelling per value, so that equal values hash equally. Members sorted by UTF-16 code
  * units, numbers as ECMAScript prints them, no white space.
  *   C1 output of canonical_json is a fixed point: canonical_json of it gives the same bytes.
- *   C2 what cannot be carried without loss is refused, not rounded: integers beyond 2^53, duplicate members, U+0000,
- *      text that is not UTF-8.
+ *   C2 what cannot be carried without loss is refused, not rounded: numbers between 2^53 and 1e21 (they would read back as integers
+ *      no double tells apart), duplicate members, U+0000, text that is not UTF-8.
  */
 #ifndef LEDGER_CANONICAL_H
 #define LEDGER_CANONICAL_H

@@ -191,8 +191,8 @@ enum rc checkpoint_parse(struct str text, struct arena *mem, struct checkpoint *
     int64_t n;
     if (!str_cut(text, '\n', &origin, &rest) || !str_cut(rest, '\n', &size, &rest) || !str_cut(rest, '\n', &root, &rest))
         return err_set(err, RC_INVALID, "a checkpoint has three lines: origin, size, root");
-    if (origin.n == 0)
-        return err_set(err, RC_INVALID, "the checkpoint has no origin");
+    if (origin.n == 0 || !is_text(origin))
+        return err_set(err, RC_INVALID, "the checkpoint's origin is empty, not UTF-8, or has control characters");
     if (!str_parse_i64(size, &n) || n < 0 || !str_is_equal(str_printf(mem, "%lld", (long long)n), size))
         return err_set(err, RC_INVALID, "\"" STR_FMT "\" is not a tree size", STR_ARG(str_clip(size, 40)));
     if (!unbase64_strict(root, mem, &bytes) || bytes.n != 32)

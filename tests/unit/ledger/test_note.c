@@ -165,6 +165,8 @@ static void test_checkpoints(void **state)
     assert_int_equal(c.size, 20852163);
     assert_string_equal(checkpoint_format(&f->mem, &c).p, GOOD);
     assert_int_equal(checkpoint_parse(str_printf(&f->mem, "%sextension\n", GOOD), &f->mem, &c, &f->err), RC_UNSUPPORTED);
+    static const char NUL[] = "a\0b\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+    assert_int_equal(checkpoint_parse((struct str){NUL, sizeof NUL - 1}, &f->mem, &c, &f->err), RC_INVALID);
     static const char *const BAD[] = {"", "a\n", "a\n1\n", "\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
                                       "a\n01\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
                                       "a\n-1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
