@@ -28,10 +28,15 @@ struct sq_conn {
     sqlite3_stmt *begin, *touch, *commit, *rollback, *save, *release, *back;
 };
 
+struct sq_stmt {
+    sqlite3_stmt *s;
+    bool busy; /* an open result has it; sqlite3_stmt_busy is true only after its first step */
+};
+
 struct sq_rows {
     struct store_rows base;
     sqlite3_stmt *stmt;
-    bool own; /* not from the cache */
+    struct sq_stmt *cached; /* NULL: stmt is its own */
 };
 
 struct sq_bulk {
@@ -252,7 +257,8 @@ static enum rc prepare(struct sq_conn *c, const char *text, bool keep, sqlite3_s
 
 static void drop_stmt(void *stmt)
 {
-    sqlite3_finalize(stmt);
+    sqlite3_finalize(((struct sq_stmt *)stmt)->s);
+    free(stmt);
 }
 
 static void sq_close(struct conn *base)
@@ -379,24 +385,43 @@ static enum rc sq_save(struct conn *base, enum save_step step, struct err *err)
 
 /* --- statements -------------------------------------------------------------------------------------------------- */
 
-static enum rc get_stmt(struct sq_conn *c, const struct store_sql *sql, size_t n, sqlite3_stmt **out, bool *own,
-                        struct err *err)
+static void let_go(sqlite3_stmt *s, struct sq_stmt *cached)
+{
+    if (!cached) {
+        sqlite3_finalize(s);
+        return;
+    }
+    sqlite3_reset(s);
+    cached->busy = false;
+}
+
+/* *cached: NULL when the statement is the caller's own (its cached one is in use, or the cache is full). */
+static enum rc get_stmt(struct sq_conn *c, const struct store_sql *sql, size_t n, sqlite3_stmt **out,
+                        struct sq_stmt **cached, struct err *err)
 {
     const char *text = store_sql_text(sql, STORE_SQLITE);
-    sqlite3_stmt *s = stmt_map_get(&c->cache, sql, text);
-    *own = false;
-    if (!s || sqlite3_stmt_busy(s)) {
-        bool busy = s != NULL;
+    struct sq_stmt *have = stmt_map_get(&c->cache, sql, text), *keep = have && !have->busy ? have : NULL;
+    sqlite3_stmt *s = keep ? keep->s : NULL;
+    if (!s) {
         TRY(prepare(c, text, true, &s, err));
-        *own = busy || !stmt_map_put(&c->cache, sql, text, s);
+        if (!have) {
+            keep = mem_alloc(sizeof *keep);
+            keep->s = s;
+            if (!stmt_map_put(&c->cache, sql, text, keep)) {
+                free(keep);
+                keep = NULL;
+            }
+        }
     }
-    if (sqlite3_bind_parameter_count(s) != (int)n) {
-        int want = sqlite3_bind_parameter_count(s);
-        if (*own)
-            sqlite3_finalize(s);
+    int want = sqlite3_bind_parameter_count(s);
+    if (want != (int)n) {
+        let_go(s, keep);
         return err_set(err, RC_INVALID, "a statement takes %d arguments, %zu were given: %s", want, n, text);
     }
+    if (keep)
+        keep->busy = true;
     *out = s;
+    *cached = keep;
     return RC_OK;
 }
 
@@ -427,15 +452,6 @@ static enum rc bind(struct sq_conn *c, sqlite3_stmt *s, const struct store_arg *
     return RC_OK;
 }
 
-static void let_go(sqlite3_stmt *s, bool own)
-{
-    if (own) {
-        sqlite3_finalize(s);
-    } else {
-        sqlite3_reset(s);
-    }
-}
-
 static enum rc step_to_end(struct sq_conn *c, sqlite3_stmt *s, int64_t *changed, struct err *err)
 {
     int step;
@@ -454,9 +470,9 @@ static enum rc sq_exec_many(struct conn *base, const struct store_sql *sql, cons
 {
     struct sq_conn *c = sq(base);
     sqlite3_stmt *s;
-    bool own;
+    struct sq_stmt *cached;
     int64_t sum = 0;
-    TRY(get_stmt(c, sql, n, &s, &own, err));
+    TRY(get_stmt(c, sql, n, &s, &cached, err));
     enum rc rc = RC_OK;
     for (size_t i = 0; i < rows && rc == RC_OK; i++) {
         rc = bind(c, s, args + i * n, n, SQLITE_STATIC, err);
@@ -464,7 +480,7 @@ static enum rc sq_exec_many(struct conn *base, const struct store_sql *sql, cons
             rc = step_to_end(c, s, &sum, err);
         sqlite3_reset(s);
     }
-    let_go(s, own);
+    let_go(s, cached);
     if (rc == RC_OK && changed)
         *changed = sum;
     return rc;
@@ -481,15 +497,15 @@ static enum rc sq_query(struct conn *base, const struct store_sql *sql, const st
 {
     struct sq_conn *c = sq(base);
     sqlite3_stmt *s;
-    bool own;
-    TRY(get_stmt(c, sql, n, &s, &own, err));
+    struct sq_stmt *cached;
+    TRY(get_stmt(c, sql, n, &s, &cached, err));
     enum rc rc = bind(c, s, args, n, SQLITE_TRANSIENT, err); /* rows may outlive the arguments */
     if (rc != RC_OK) {
-        let_go(s, own);
+        let_go(s, cached);
         return rc;
     }
     struct sq_rows *r = mem_alloc(sizeof *r);
-    *r = (struct sq_rows){.base = {.c = base, .writes = !sqlite3_stmt_readonly(s)}, .stmt = s, .own = own};
+    *r = (struct sq_rows){.base = {.c = base, .writes = !sqlite3_stmt_readonly(s)}, .stmt = s, .cached = cached};
     *out = &r->base;
     return RC_OK;
 }
@@ -535,7 +551,7 @@ static void sq_column(struct store_rows *base, int col, struct store_arg *out)
 static void sq_finish(struct store_rows *base)
 {
     struct sq_rows *r = (struct sq_rows *)base;
-    let_go(r->stmt, r->own);
+    let_go(r->stmt, r->cached);
     free(r);
 }
 

@@ -137,7 +137,7 @@ struct store_bulk;
 MUST_CHECK enum rc store_bulk_open(struct store_tx *tx, const char *table, const char *const *columns, size_t n,
                                    struct store_bulk **out, struct err *err);
 MUST_CHECK enum rc store_bulk_row(struct store_bulk *b, const struct store_arg *args, struct err *err); /* n of them */
-/* Always call it: keep = false gives up (and fails the transaction). rows may be NULL. */
+/* Always call it. keep = false gives up: RC_OK here, but the transaction fails (S5). rows may be NULL. */
 MUST_CHECK enum rc store_bulk_close(struct store_bulk *b, bool keep, int64_t *rows, struct err *err);
 
 struct store_stats {

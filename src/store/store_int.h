@@ -178,6 +178,7 @@ struct store {
     size_t n_hooks, n_afters;
 
     pthread_mutex_t gate; /* held during a batch, and for the last stretch of a checkpoint */
+    struct job **wake_list; /* room for a batch; the writer's thread only */
     struct conn *wc;      /* the writer's connection; the writer's thread only, after open */
 
     pthread_mutex_t check_lock; /* one checkpoint at a time; check_conn, check_due, check_stop */

@@ -40,6 +40,7 @@ struct job {
     void *done_ctx;
     struct err own_err;
     struct job *prev, *next;
+    struct job *left, *right; /* callers to be woken by this one's caller */
     pthread_mutex_t lock;
     pthread_cond_t cond;
 };
@@ -236,17 +237,35 @@ static struct batch take_batch(struct store *st)
     return b;
 }
 
-static void job_done(struct job *j)
+static void job_wake(struct job *j)
 {
-    if (j->done) {
-        j->done(j->done_ctx, j->rc, j->err);
-        free(j);
+    if (!j)
         return;
-    }
     pthread_mutex_lock(&j->lock);
     j->state = JOB_DONE;
     pthread_cond_signal(&j->cond);
     pthread_mutex_unlock(&j->lock);
+}
+
+/* The waiting callers become a binary tree: the writer wakes the root, each caller the two below it, so that the next
+ * batch need not wait for a system call per caller. Jobs without a waiting caller are done here. */
+static struct job *wake_tree(struct batch *b, struct job **list)
+{
+    size_t n = 0;
+    for (struct job *j = b->head, *next; j; j = next) {
+        next = j->next;
+        if (j->done) {
+            j->done(j->done_ctx, j->rc, j->err);
+            free(j);
+        } else {
+            list[n++] = j;
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        list[i]->left = 2 * i + 1 < n ? list[2 * i + 1] : NULL;
+        list[i]->right = 2 * i + 2 < n ? list[2 * i + 2] : NULL;
+    }
+    return n ? list[0] : NULL;
 }
 
 static void batch_settle(struct store *st, struct batch *b)
@@ -260,10 +279,7 @@ static void batch_settle(struct store *st, struct batch *b)
     pthread_mutex_unlock(&st->queue_lock);
     for (size_t i = 0; ok && i < st->n_afters; i++)
         st->afters[i].after(st->afters[i].ctx);
-    for (struct job *j = b->head, *next; j; j = next) {
-        next = j->next; /* once it is done the job is its caller's again */
-        job_done(j);
-    }
+    job_wake(wake_tree(b, st->wake_list));
 }
 
 static void *writer_main(void *arg)
@@ -287,6 +303,7 @@ static void *writer_main(void *arg)
 
 enum rc writer_start(struct store *st, struct err *err)
 {
+    st->wake_list = mem_array((size_t)st->opt.batch_max, sizeof(struct job *));
     int e = pthread_create(&st->writer, NULL, writer_main, st);
     if (e != 0)
         return err_set(err, RC_NOMEM, "cannot start the store's writer: %s", strerror(e));
@@ -303,6 +320,8 @@ void writer_stop(struct store *st)
     pthread_cond_signal(&st->queue_work);
     pthread_mutex_unlock(&st->queue_lock);
     pthread_join(st->writer, NULL);
+    free(st->wake_list);
+    st->wake_list = NULL;
     st->has_writer = false;
 }
 
@@ -383,6 +402,8 @@ static enum rc write_job(struct store *st, struct job *j, int64_t wait_ms)
     enum rc rc = enqueue(st, j, j->err);
     if (rc == RC_OK) {
         job_wait(st, j, wait_ms);
+        job_wake(j->left); /* both are NULL when it was withdrawn */
+        job_wake(j->right);
         rc = j->rc;
     }
     pthread_cond_destroy(&j->cond);
