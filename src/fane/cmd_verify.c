@@ -4,7 +4,9 @@
  */
 #include "fane/cli.h"
 
+#include "alerts/alerts.h"
 #include "incidents/reports.h"
+#include "people/people.h"
 #include "wire/json_out.h"
 
 #include <stdio.h>
@@ -39,14 +41,21 @@ enum rc cmd_verify(struct cli *cli, int argc, char **argv, struct err *err)
     TRY(cli_parse(cli, argc, argv, NULL, 0, NULL, 0, &n, err));
     TRY(instance_open(cli, INSTANCE_OPEN, &in, err));
     in.is_looking = true; /* what may be damaged is not signed anew */
-    reports_add_checkers(in.ledger);
-    enum rc rc = ledger_verify(in.ledger, &report, err);
+    struct people *people = NULL;
+    enum rc rc = people_open(in.store, in.vault, NULL, &people, err);
+    if (rc == RC_OK) {
+        reports_add_checkers(in.ledger);
+        warnings_add_checker(in.ledger);
+        people_add_checkers(people, in.ledger);
+        rc = ledger_verify(in.ledger, &report, err);
+    }
     if (rc == RC_OK) {
         buf_init(&b, 0);
         report_print(cli, &report, &b);
         rc = cli_print(buf_str(&b), err);
         buf_fini(&b);
     }
+    people_close(people);
     instance_close(&in);
     return rc;
 }
