@@ -257,7 +257,8 @@ void atlas_site(const struct atlas *a, size_t index, struct atlas_site *out)
                                .religion = atlas_pool_str(a, c.religion),
                                .kind = atlas_pool_str(a, c.kind),
                                .class_code = atlas_pool_str(a, c.class_code),
-                               .flags = c.flags};
+                               .flags = c.flags,
+                               .combo = a->combo[index]};
 }
 
 const struct geo_index *atlas_index(const struct atlas *a)

@@ -36,6 +36,7 @@ struct atlas_site {
     struct str name;
     struct str religion, kind, class_code; /* "" unknown */
     unsigned flags;                        /* enum atlas_flag, ored */
+    uint32_t combo;                        /* only out: equal numbers mean equal religion, kind, class and flags */
 };
 
 /* --- building ------------------------------------------------------------------------------------------------- */
