@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct err err;
-    (void)cap_check((struct str){(const char *)data, n}, &err);
+    enum rc rc = cap_check((struct str){(const char *)data, n}, &err);
+    ENSURE(rc == RC_OK || err.text[0]);
     return 0;
 }

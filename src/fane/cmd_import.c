@@ -84,7 +84,7 @@ static enum rc import_sites(struct cli *cli, struct instance *in, const char *pa
                                      .import = {.source = str_of(w->source), .licence = str_of(w->licence),
                                                 .dry_run = w->dry_run, .progress = progress, .rejected = rejected,
                                                 .ctx = &began}};
-    opt.threads = w->threads;
+    opt.threads = (size_t)w->threads;
     TRY(sites_import_file(in->store, path, &opt, &report, err));
     cli_progress_end();
     if (!w->dry_run && report.added + report.updated + report.gone > 0)

@@ -83,6 +83,7 @@ void sites_import_report_json(struct json_out *j, const struct sites_import_repo
  * the file's name without its endings. map: path of a MAP.json, or NULL. */
 struct sites_file_options {
     const char *format, *map;
+    size_t threads; /* that decode OSM; 0: as many as there are processors */
     struct sites_import_options import; /* label and format are filled in here */
 };
 MUST_CHECK enum rc sites_import_file(struct store *st, const char *path, const struct sites_file_options *opt,

@@ -189,7 +189,7 @@ static enum rc read_all(struct file_import *f, struct sites_import *im, struct e
     struct site_read_count count;
     enum rc rc;
     if (f->is_osm) {
-        struct osm_options osm = {.temp_dir = f->opt->import.temp_dir};
+        struct osm_options osm = {.threads = f->opt->threads, .temp_dir = f->opt->import.temp_dir};
         rc = sites_read_osm(f->path, f->osm, &osm, sites_import_sink(im), &count, err);
     } else {
         rc = read_mapped(f, sites_import_sink(im), err);
