@@ -84,6 +84,8 @@ struct http_response {
     bool close;           /* the connection ends after it */
     const struct http_prepared *prepared;
     struct buf owned;
+    void (*release)(void *ctx); /* called when the body is not needed any more; NULL ok */
+    void *release_ctx;
 };
 void http_answer(struct http_response *res, int status, const char *type, struct str body);
 /* Takes over what the buffer holds; the buffer is empty after it. */

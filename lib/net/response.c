@@ -167,8 +167,13 @@ struct MHD_Response *response_make(struct http_server *s, const struct http_requ
     *is_shared = res->prepared && !is_last;
     if (*is_shared)
         return prepared_form(res->prepared, req, status);
-    if (res->prepared) /* draining: the same with Connection: close */
+    if (res->prepared) { /* draining: the same with Connection: close */
+        void (*release)(void *) = res->release;
+        void *ctx = res->release_ctx;
         *res = res->prepared->like;
+        res->release = release;
+        res->release_ctx = ctx;
+    }
     *status = res->status;
     bool is_fine = res->status >= 200 && res->status < 300;
     if (is_fine && is_same(req, res->etag)) {

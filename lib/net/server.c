@@ -78,6 +78,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls, 
         atomic_store(&x->connection->is_busy, false);
     if (x->is_counted)
         atomic_fetch_sub(&s->active, 1);
+    if (x->res.release)
+        x->res.release(x->res.release_ctx);
     buf_fini(&x->res.owned);
     buf_fini(&x->body);
     arena_fini(&x->mem);

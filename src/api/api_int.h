@@ -10,9 +10,11 @@
 #include "api/app.h"
 #include "api/metrics.h"
 #include "api/proof.h"
+#include "api/tile_rooms.h"
 #include "geo/geo.h"
 #include "net/net.h"
 #include "people/people.h"
+#include "sites/vocab.h"
 #include "wire/json_out.h"
 
 enum {
@@ -57,12 +59,15 @@ struct api_server {
     struct http_server *http;
     struct api_metrics metrics;
     struct proof proof;
+    struct tile_rooms *tiles;
+    struct vocab *words;          /* of religions and kinds */
     struct http_prepared **files; /* by asset index; NULL for what is not served */
     size_t files_n;
     struct str vocab, vocab_etag; /* the answer of /api/v1/vocab, made at start */
     struct arena mem;
     bool cookie_is_secure;
     char url[256];                /* what absolute addresses begin with */
+    char sender[128];             /* of alerts: fane@ and the host */
     _Atomic int logins;
     const char **route_names;     /* "GET /api/v1/sites", by route */
     _Atomic bool is_ready;        /* all of the above is set; until then requests are told to come again */
@@ -104,6 +109,9 @@ MUST_CHECK enum rc api_known_params(const struct api_call *call, const char *con
 MUST_CHECK enum rc api_id(struct str segment, struct uuid *out, struct err *err);
 #define API_KNOWN(call, err, ...)                                                                                      \
     api_known_params((call), (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), (err))
+
+/* z/x/y from the segments; not found when there is no such tile. */
+MUST_CHECK enum rc api_tile_query(const struct api_call *call, struct tiles_query *q, struct err *err);
 
 /* ---- access.c ---- */
 #define API_COOKIE "fane_session"

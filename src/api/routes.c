@@ -18,7 +18,15 @@ const struct api_route API_ROUTES[] = {
     {HTTP_POST, "/api/v1/session", api_session_post, API_OPEN, API_BODY_SMALL, API_NO_CSRF | API_ANY_VIEWER},
     {HTTP_GET, "/api/v1/session", api_session_get, API_OPEN, 0, READ_ONLY},
     {HTTP_DELETE, "/api/v1/session", api_session_delete, API_OPEN, 0, 0},
+    {HTTP_GET, "/tiles/sites/{z}/{x}/{y}.mvt", api_tiles_sites, API_OPEN, 0, API_ANY_VIEWER | API_INLINE},
+    {HTTP_GET, "/tiles/incidents/{z}/{x}/{y}.mvt", api_tiles_incidents, API_OPEN, 0, READ_ONLY},
+    {HTTP_GET, "/tiles/{layer}.json", api_tiles_json, API_OPEN, 0, READ_ONLY},
     {HTTP_GET, "/api/v1/incidents", api_incidents_list, API_OPEN, 0, READ_ONLY},
+    {HTTP_GET, "/api/v1/warnings", api_warnings_list, API_OPEN, 0, READ_ONLY},
+    {HTTP_POST, "/api/v1/warnings/{id}/approve", api_warnings_approve, API_COORDINATOR, API_BODY_SMALL, 0},
+    {HTTP_POST, "/api/v1/warnings/{id}/reject", api_warnings_reject, API_COORDINATOR, API_BODY_SMALL, 0},
+    {HTTP_GET, "/alerts/{id}.xml", api_cap_get, API_OPEN, 0, READ_ONLY},
+    {HTTP_GET, "/feeds/alerts.atom", api_feed_atom, API_OPEN, 0, API_ANY_VIEWER},
     {HTTP_POST, "/api/v1/reports", api_reports_post, API_OPEN, API_BODY_REPORT,
      API_NO_CSRF | API_ANY_TYPE | API_ANY_VIEWER},
     {HTTP_GET, "/api/v1/reports", api_reports_list, API_REVIEWER, 0, READ_ONLY},
@@ -50,6 +58,8 @@ static bool segment_matches(struct str pattern, struct str s, struct str *value)
 static bool path_matches(struct str pattern, struct str path, struct str *values)
 {
     size_t n = 0;
+    if (str_ends_with(path, STR("/"))) /* no route ends so; cutting would lose it */
+        return false;
     while (pattern.n > 0 || path.n > 0) {
         struct str want, have;
         str_cut(pattern, '/', &want, &pattern);

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { PROOF_WAITING = 512, STOP_MS = 10000, TICK_US = 1000000, LOOK_US = 20000 };
+enum { TILES_CACHE_BYTES = 128 << 20, PROOF_WAITING = 512, STOP_MS = 10000, TICK_US = 1000000, LOOK_US = 20000 };
 
 /* What a page of ours may load: itself only. Workers run from blobs because the map library makes them so. */
 #define PAGE_POLICY                                                                                                    \
@@ -103,6 +103,18 @@ static bool is_loopback(const char *where)
            str_starts_with(s, STR("http://[::1]:"));
 }
 
+/* CAP forbids spaces, commas, < and & in it; a colon would be a port's. */
+static void make_sender(struct api_server *s)
+{
+    const char *host = strstr(s->url, "://");
+    if (s->app->sender) {
+        snprintf(s->sender, sizeof s->sender, "%s", s->app->sender);
+        return;
+    }
+    host = host ? host + 3 : s->url;
+    snprintf(s->sender, sizeof s->sender, "fane@%.*s", (int)strcspn(host, "/: ,<&"), host);
+}
+
 static void name_routes(struct api_server *s)
 {
     s->route_names = ARENA_NEW_N(&s->mem, const char *, api_routes_count());
@@ -120,11 +132,13 @@ static enum rc prepare(struct api_server *s, const struct api_options *opt, stru
                                       .connections_max = opt->connections_max,
                                       .request_ms = opt->request_ms};
     TRY(api_vocab_prepare(s, err));
+    TRY(vocab_new(&s->words, err));
     api_files_prepare(s, &app);
     name_routes(s);
     TRY(http_server_start(&http, &app, &s->http, err));
     const char *where = s->app->public_url ? s->app->public_url : http_server_where(s->http);
     snprintf(s->url, sizeof s->url, "%s", where);
+    make_sender(s);
     s->cookie_is_secure = str_starts_with(str_of(where), STR("https://")) || !is_loopback(http_server_where(s->http));
     atomic_store(&s->is_ready, true);
     return RC_OK;
@@ -151,12 +165,15 @@ enum rc api_serve(struct app *app, const struct api_options *opt, const _Atomic 
     s->app = app;
     arena_init(&s->mem);
     proof_init(&s->proof, app->vault, app->proof_waiting ? app->proof_waiting : PROOF_WAITING);
+    s->tiles = tile_rooms_new(TILES_CACHE_BYTES);
     enum rc rc = prepare(s, opt, err);
     if (rc == RC_OK) {
         serve(s, opt, stop);
         http_server_stop(s->http, opt->stop_ms > 0 ? opt->stop_ms : STOP_MS);
     }
     api_files_free(s);
+    tile_rooms_free(s->tiles);
+    vocab_free(s->words);
     proof_fini(&s->proof);
     arena_fini(&s->mem);
     free(s);

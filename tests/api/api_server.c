@@ -101,6 +101,8 @@ static void fill(struct setup *s)
     add_accounts(s);
     if (!s->is_empty) {
         must(flow_seed(s->app.store, &seeded, &err), &err);
+        fprintf(stderr, "seed: %lld sites of %lld, %lld incidents of %lld\n", (long long)seeded.sites.sites,
+                (long long)seeded.sites.read, (long long)seeded.incidents.incidents, (long long)seeded.incidents.read);
         hide_some(s);
     }
     s->app.atlas = atlas_ref_new();
