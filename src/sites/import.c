@@ -73,14 +73,17 @@ static void rejected(struct sites_import *im, int64_t line, struct str id, const
 static enum rc sink_draft(void *ctx, const struct site_draft *d, struct err *err)
 {
     struct sites_import *im = ctx;
+    struct site_draft whole = *d;
+    if (str_is_empty(d->class_code))
+        whole.class_code = vocab_class_of_kind(im->vocab, d->kind);
     im->report.read++;
-    const char *fault = record_fault(d, im->vocab);
+    const char *fault = record_fault(&whole, im->vocab);
     if (fault) {
         rejected(im, d->line, d->external_id, fault);
         return RC_OK;
     }
     buf_clear(&im->draft);
-    record_encode(d, &im->draft);
+    record_encode(&whole, &im->draft);
     struct spool_record r = {
         .key = d->external_id, .line = d->line, .version = d->version, .payload = buf_str(&im->draft)};
     return spool_add(im->spool, &r, err);

@@ -45,10 +45,10 @@ const char *record_fault(const struct site_draft *d, const struct vocab *v)
         return "the place is outside latitude -90 to 90, longitude -180 to 180";
     if (d->names_n > SITE_NAMES_MAX)
         return "more than 400 names";
-    if (!vocab_is_class(v, d->class_code))
-        return "its class is not one of data/vocab/site-kinds.json";
     if (!str_is_empty(d->kind) && !vocab_is_kind(v, d->kind))
         return "its kind is not one of data/vocab/site-kinds.json";
+    if (!vocab_is_class(v, d->class_code))
+        return "its class is not one of data/vocab/site-kinds.json";
     if (d->whs_year != 0 && (d->whs_year < 1978 || d->whs_year > 2200)) /* the first list is of 1978 */
         return "the World Heritage year is not a year";
     if (!(d->precision_m >= 0 && d->precision_m <= 1e7))

@@ -4,7 +4,9 @@
  * which column is which field; some shapes of file are known without one. MAP.json:
  *   {"delimiter": ";", "decimal": ",",
  *    "source": {"name", "licence", "attribution", "url", "visibility": "public|coarse|hidden"},
+ *    "unnamed_prefix": "Record ",
  *    "fields": {"id": COLUMN, "name": COLUMN, "name:ar": COLUMN, "lat": COLUMN, ...}, "constant": {"class": "cemetery", ...}}
+ * unnamed_prefix: a name of this and a number is what the source writes where there is none.
  * COLUMN is a column's name, or a list of names joined by "/" (an id of several columns). In JSON a column is a member's
  * name, with "a.b" for the member of a member, in GeoJSON of the properties; "$id" is the feature's own id.
  * Fields: id name name:LANG name:* (columns of that prefix) name_local + name_local_lang, lat lon wkt, class kind religion

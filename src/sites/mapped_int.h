@@ -33,6 +33,7 @@ struct mapped_field {
 struct mapped_map {
     char delimiter, decimal;
     struct mapped_source source;
+    struct str unnamed_prefix; /* this and a number is no name */
     struct mapped_field *fields;
     size_t n;
 };

@@ -49,7 +49,7 @@ static const struct known KNOWN[] = {
      "\"wkt\":\"location\"},\"constant\":{\"class\":\"cemetery\",\"kind\":\"CEM\"}}"},
     /* a list of OpenStreetMap objects of New Zealand with their tags */
     {MAPPED_JSON, {"osm_id", "osm_type", "lat", "lng", "tags_raw", "confidence"}, false,
-     "{\"source\":{\"name\":\"nz-osm\"," ODBL "},\"fields\":{\"id\":[\"osm_type\",\"osm_id\"],\"name\":\"name\",\"lat\":\"lat\","
+     "{\"source\":{\"name\":\"nz-osm\"," ODBL "},\"unnamed_prefix\":\"Place of Worship \",\"fields\":{\"id\":[\"osm_type\",\"osm_id\"],\"name\":\"name\",\"lat\":\"lat\","
      "\"lon\":\"lng\",\"country\":\"country_code\",\"religion\":\"religion\",\"denomination\":\"denomination\","
      "\"tags\":\"tags_raw\"}}"},
     /* cemeteries of New York City, from OpenStreetMap */

@@ -187,6 +187,9 @@ enum rc mapped_map_parse(struct str json, struct arena *mem, struct mapped_map *
     if (rc == RC_OK)
         rc = source_parse(doc, mem, &map.source, err);
     if (rc == RC_OK)
+        rc = json_in_str(doc, "", "unnamed_prefix", JSON_OPTIONAL, 100, &map.unnamed_prefix, err);
+    map.unnamed_prefix = str_copy(mem, map.unnamed_prefix);
+    if (rc == RC_OK)
         rc = fields_parse(doc, mem, &map, err);
     json_decref(doc);
     if (rc == RC_OK)

@@ -129,6 +129,15 @@ static bool is_qid(struct str s)
     return s.n >= 2 && s.n <= 20 && s.p[0] == 'Q' && str_parse_i64(str_slice(s, 1, s.n), &n) && n > 0;
 }
 
+/* A label service gives the id where it knows no name; an export wrote "Place of Worship 27811316". */
+static bool is_made_up(const struct mapped_map *map, struct str name)
+{
+    int64_t n;
+    struct str prefix = map->unnamed_prefix;
+    return is_qid(name) || (!str_is_empty(prefix) && str_starts_with(name, prefix) &&
+                            str_parse_i64(str_slice(name, prefix.n, name.n), &n));
+}
+
 static bool number_of(const struct mapped_map *map, struct arena *mem, struct str s, double *out)
 {
     if (map->decimal == ',' && s.n < 64) {
@@ -157,6 +166,19 @@ static bool refuse(struct why *why, const char *fmt, ...)
     return false;
 }
 
+/* Exports put the name beside the tags; the rules look at it. */
+static size_t tag_name(struct mapped_run *run, const struct mapped_row *row, struct osm_tag *tags, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_is_equal(tags[i].key, STR("name")))
+            return 0;
+    struct str name = text_of(run, row, FIELD_NAME);
+    if (n == MAPPED_TAGS_MAX || str_is_empty(name) || is_made_up(run->map, name))
+        return 0;
+    tags[n] = (struct osm_tag){STR("name"), name};
+    return 1;
+}
+
 static bool tags_take(struct mapped_run *run, const struct mapped_row *row, struct site_draft *d, struct why *why)
 {
     if (!run->rules)
@@ -176,6 +198,7 @@ static bool tags_take(struct mapped_run *run, const struct mapped_row *row, stru
     }
     if (n == 0)
         return refuse(why, "no tags: nothing says what it is");
+    n += tag_name(run, row, tags, n);
     struct osm_verdict verdict = osm_rules_judge(run->rules, tags, n);
     if (!verdict.is_site)
         return refuse(why, "%s", verdict.reason ? verdict.reason : "no tag of data/religious-features.json");
@@ -229,9 +252,8 @@ static bool names_take(struct mapped_run *run, const struct mapped_row *row, str
         if (f->field != FIELD_NAME)
             continue;
         struct str text = field_text(run, row, f);
-        bool is_id = is_qid(text); /* a label service gives the id where it knows no name */
         bool is_shown_again = has_any && str_is_empty(f->lang) && mapped_map_has(run->map, FIELD_NAMES);
-        if (!is_id && !is_shown_again)
+        if (!is_made_up(run->map, text) && !is_shown_again)
             ok &= name_put(names, f->lang, text);
     }
     struct str local = text_of(run, row, FIELD_NAME_LOCAL);

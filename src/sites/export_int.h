@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * Inside the export: a page of sites with what stands beside them.
+ */
+#ifndef SITES_EXPORT_INT_H
+#define SITES_EXPORT_INT_H
+
+#include "sites/export.h"
+#include "sites/sites_int.h"
+
+enum { EXPORT_PAGE = 1024 };
+
+struct export_site {
+    struct str source, licence, attribution, release, external_id, footprint;
+};
+struct export_page {
+    struct arena mem; /* of this page */
+    struct sites_where where;
+    const struct viewer *viewer;
+    struct sites_range range;
+    struct sites_key after;
+    bool want_extras;
+    struct site sites[EXPORT_PAGE];
+    struct sites_key keys[EXPORT_PAGE];
+    struct export_site *extras;
+    size_t n;
+};
+/* A store_fn: the page after `after` in `range`. */
+enum rc export_page_read(struct store_tx *tx, void *ctx, struct err *err);
+
+#endif
