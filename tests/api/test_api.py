@@ -354,7 +354,7 @@ def fields_of(tile):
                 keys.append(v.decode())
             elif n == 4:
                 (kind, value), = items(v)
-                values.append(value.decode() if kind == 1 else value)
+                values.append(value.decode() if kind == 1 else (value >> 1) ^ -(value & 1) if kind == 6 else value)
             elif n == 2:
                 features.append(v)
         out = []
