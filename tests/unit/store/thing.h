@@ -34,6 +34,18 @@ static inline enum rc thing_add(struct store_tx *tx, void *ctx, struct err *err)
     return store_exec(tx, &THING_INSERT, a, SA_N(a), NULL, err);
 }
 
+struct thing_text {
+    int64_t k;
+    struct str t;
+};
+
+static inline enum rc thing_add_text(struct store_tx *tx, void *ctx, struct err *err)
+{
+    const struct thing_text *x = ctx;
+    const struct store_arg a[] = {SA_INT(x->k), SA_TEXT(x->t), SA_NULL, SA_NULL, SA_NULL};
+    return store_exec(tx, &THING_INSERT, a, SA_N(a), NULL, err);
+}
+
 static inline enum rc thing_count_fn(struct store_tx *tx, void *ctx, struct err *err)
 {
     return store_get_int(tx, &THING_COUNT, NULL, 0, ctx, err);
