@@ -1,0 +1,5 @@
+/// <reference types="svelte" />
+/// <reference types="vite/client" />
+declare module "virtual:basemap" {
+  export const worldUrl: string;
+}
