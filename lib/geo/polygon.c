@@ -16,7 +16,7 @@ enum {
     CROSSING_TEST_MAX = 20000, /* points compared pair by pair when counting crossings */
     LEVELS = 24,               /* latitudes tried for a point inside */
 };
-/* Square degrees; about a tenth of a square metre at the equator. Below it there is no area. */
+/* Square degrees of a ring's box; about a tenth of a square metre at the equator. Below it there is no area. */
 static const double AREA_MIN = 1e-11;
 /* Least distance in degrees of the point from an edge: a hundred times the rounding of doubles near 180. */
 static const double MARGIN = 3e-12;
@@ -26,6 +26,19 @@ static const double MARGIN = 3e-12;
 static bool is_same(struct geo_point a, struct geo_point b)
 {
     return a.lat_deg == b.lat_deg && a.lon_deg == b.lon_deg;
+}
+
+/* Of the box, as the area of a ring that crosses itself may cancel out. */
+static double box_area(const struct geo_ring *r)
+{
+    struct geo_point lo = r->at[0], hi = r->at[0];
+    for (size_t i = 1; i < r->n; i++) {
+        lo.lat_deg = fmin(lo.lat_deg, r->at[i].lat_deg);
+        hi.lat_deg = fmax(hi.lat_deg, r->at[i].lat_deg);
+        lo.lon_deg = fmin(lo.lon_deg, r->at[i].lon_deg);
+        hi.lon_deg = fmax(hi.lon_deg, r->at[i].lon_deg);
+    }
+    return (hi.lat_deg - lo.lat_deg) * (hi.lon_deg - lo.lon_deg);
 }
 
 /* Copies without repeated places; false when fewer than three are left or they enclose nothing. */
@@ -39,7 +52,7 @@ static bool ring_clean(const struct geo_ring *in, struct arena *mem, struct geo_
     if (n > 1 && !is_same(at[0], at[n - 1]))
         at[n++] = at[0];
     *out = (struct geo_ring){at, n};
-    return n >= 4;
+    return n >= 4 && box_area(out) > AREA_MIN;
 }
 
 /* Rings on both sides of the antimeridian are moved to lie between 0 and 360 degrees. */
@@ -319,10 +332,7 @@ enum rc geo_area_make(struct geo_geos *g, const struct geo_ring *rings, size_t n
     for (size_t i = 0; i < n; i++)
         kept += ring_clean(&rings[i], mem, &clean[kept]);
     bool shifted = shift_east(clean, kept);
-    double total = 0;
-    for (size_t i = 0; i < kept; i++)
-        total += fabs(geo_ring_area(&clean[i]));
-    if (!(total > AREA_MIN) || !rings_nest(clean, kept, mem, &shape))
+    if (!rings_nest(clean, kept, mem, &shape))
         return err_set(err, RC_INVALID, "the outline encloses no area");
     TRY(shape_finish(g, &shape, shifted, mem, &area, err));
     *out = area;

@@ -191,7 +191,12 @@ bool geos_is_valid(struct geo_geos *g, const struct geo_shape *s)
 enum rc geos_make_valid(struct geo_geos *g, struct geo_shape *s, struct arena *mem, struct err *err)
 {
     GEOSGeometry *in = to_geos(g, s);
-    GEOSGeometry *out = in ? GEOSMakeValid_r(g->h, in) : NULL;
+    GEOSMakeValidParams *how = GEOSMakeValidParams_create_r(g->h);
+    /* by structure: outers merged, holes taken off. The other method takes minutes on outlines of a hundred crossings. */
+    GEOSMakeValidParams_setMethod_r(g->h, how, GEOS_MAKE_VALID_STRUCTURE);
+    GEOSMakeValidParams_setKeepCollapsed_r(g->h, how, 0);
+    GEOSGeometry *out = in ? GEOSMakeValidWithParams_r(g->h, in, how) : NULL;
+    GEOSMakeValidParams_destroy_r(g->h, how);
     bool ok = shape_from(g, &out, NULL, 1, mem, s);
     GEOSGeom_destroy_r(g->h, out);
     GEOSGeom_destroy_r(g->h, in);

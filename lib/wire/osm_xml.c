@@ -336,7 +336,8 @@ enum rc osm_xml_scan(struct byte_source in, const struct osm_want *want, osm_obj
     s.xml = xmlCreatePushParserCtxt(&sax, &s, NULL, 0, NULL);
     if (!s.xml)
         return err_set(err, RC_NOMEM, "no memory for the XML parser");
-    xmlCtxtUseOptions(s.xml, XML_PARSE_NONET | XML_PARSE_COMPACT);
+    /* NOENT: without it libxml2 hands out &amp; in attributes as &#38;. There are no other entities (X1). */
+    xmlCtxtUseOptions(s.xml, XML_PARSE_NONET | XML_PARSE_COMPACT | XML_PARSE_NOENT);
     arena_init(&s.texts);
     enum rc rc = feed(&s, in);
     arena_fini(&s.texts);

@@ -107,13 +107,14 @@ static inline enum pb_step pb_next_quick(struct pb *c, struct pb_field *out)
     if (at.p[0] >= 0x80 && at.p[1] >= 0x80)
         return pb_next(c, out);
     (void)pb_varint(&at, &v);
+    bool is_bytes = (p[0] & 7) == PB_BYTES;
+    if (is_bytes && v > (uint64_t)(at.end - at.p))
+        return PB_BAD;
     out->number = p[0] >> 3;
     out->wire = (enum pb_wire)(p[0] & 7);
-    if (out->wire == PB_VARINT) {
+    if (!is_bytes) {
         out->value = v;
     } else {
-        if (v > (uint64_t)(at.end - at.p))
-            return PB_BAD;
         out->bytes = (struct str){(const char *)at.p, (size_t)v};
         at.p += v;
     }
