@@ -63,7 +63,7 @@ struct api_server {
     struct vocab *words;          /* of religions and kinds */
     struct http_prepared **files; /* by asset index; NULL for what is not served */
     size_t files_n;
-    struct str vocab, vocab_etag; /* the answer of /api/v1/vocab, made at start */
+    struct str vocab, vocab_gzip, vocab_etag; /* the answer of /api/v1/vocab, made at start */
     struct arena mem;
     bool cookie_is_secure;
     char url[256];                /* what absolute addresses begin with */

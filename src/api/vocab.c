@@ -2,14 +2,13 @@
  *
  * GET /api/v1/vocab: codes with their labels in every language, made once at start from data/vocab.
  */
-#include <string.h>
-
 #include "api/api_int.h"
 #include "base/asset.h"
 #include "base/hash.h"
+#include "wire/gzip.h"
 #include "wire/json_in.h"
 
-enum { VOCAB_BYTES_MAX = 1 << 20 };
+enum { VOCAB_BYTES_MAX = 1 << 20, VOCAB_GZIP_LEVEL = 9 };
 
 static const struct {
     const char *key, *asset;
@@ -69,6 +68,7 @@ enum rc api_vocab_prepare(struct api_server *s, struct err *err)
     if (rc == RC_OK) {
         json_end_object(&j);
         s->vocab = str_copy(&s->mem, buf_str(&b));
+        s->vocab_gzip = gzip_pack(s->vocab, VOCAB_GZIP_LEVEL, &s->mem);
         struct sha256 h = sha256_of(s->vocab.p, s->vocab.n);
         s->vocab_etag = str_printf(&s->mem, "\"" STR_FMT "\"", STR_ARG(str_hex(&s->mem, h.b, 12)));
     }
@@ -80,6 +80,7 @@ enum rc api_vocab(struct api_call *call, struct err *err)
 {
     (void)err;
     http_answer(call->res, 200, "application/json", call->server->vocab);
+    call->res->gzip = call->server->vocab_gzip;
     call->res->etag = call->server->vocab_etag;
     call->res->cache = "public, max-age=300";
     return RC_OK;
