@@ -132,14 +132,14 @@ static enum rc pub_check(struct ledger *l, struct err *err)
     return RC_OK;
 }
 
-enum rc key_open(struct ledger *l, const char *origin, struct str first_bytes, struct err *err)
+enum rc key_open(struct ledger *l, const char *origin, bool has_entries, struct str first_bytes, struct err *err)
 {
     char path[PATH_SIZE];
     TRY(key_path(l, "", path, err));
     TRY(file_make_dir(path, 0700, err));
     TRY(key_path(l, "ledger.key", path, err));
     enum rc rc = key_read(l, path, err);
-    if (rc == RC_NOT_FOUND && first_bytes.n == 0)
+    if (rc == RC_NOT_FOUND && !has_entries)
         rc = key_make(l, origin ? origin : "", path, err);
     else if (rc == RC_NOT_FOUND)
         return key_open_public(l, first_bytes, err);

@@ -84,7 +84,7 @@ static enum rc create_first(struct ledger *l, struct store_tx *tx, struct tree_s
     struct ledger_event ev = {.action = "instance.create", .object_kind = "instance", .at = clock_now()};
     struct entry e = entry_of_event(&ev);
     e.object = e.id;
-    enum rc rc = first_entry_find(tx, &mem, &before, err);
+    enum rc rc = first_entry_find(tx, &mem, &before, NULL, err);
     if (rc == RC_OK && before.n)
         rc = err_set(err, RC_DAMAGED, "the ledger has entries but its row in ledger_state is gone; run `fane verify`");
     if (rc == RC_OK) {
@@ -139,7 +139,7 @@ struct peek {
     struct tree_state state;
     bool has_unsequenced;
     int64_t last_size;
-    struct str last_note, first_bytes;
+    struct str last_note;
 };
 
 static enum rc peek(struct store_tx *tx, void *ctx, struct err *err)
@@ -151,24 +151,39 @@ static enum rc peek(struct store_tx *tx, void *ctx, struct err *err)
     TRY(state_find(tx, &p->state, err));
     TRY(unsequenced_find(tx, 1, &id, &leaf, &n, err));
     p->has_unsequenced = n > 0;
-    TRY(checkpoint_find_last(tx, p->mem, &p->last_size, &p->last_note, err));
-    return first_entry_find(tx, p->mem, &p->first_bytes, err);
+    return checkpoint_find_last(tx, p->mem, &p->last_size, &p->last_note, err);
 }
 
-static enum rc peek_first(struct store_tx *tx, void *ctx, struct err *err)
+/* What opening looks at: little, so that a damaged ledger can still be opened and verified. */
+struct first {
+    struct arena *mem;
+    struct str bytes;
+    bool is_whole, has_entries;
+};
+
+static enum rc first_look(struct store_tx *tx, void *ctx, struct err *err)
 {
-    struct peek *p = ctx;
-    return first_entry_find(tx, p->mem, &p->first_bytes, err);
+    struct first *f = ctx;
+    TRY(entries_any(tx, &f->has_entries, err));
+    return first_entry_find(tx, f->mem, &f->bytes, &f->is_whole, err);
+}
+
+static enum rc first_check(struct ledger *l, const struct first *f, struct err *err)
+{
+    if (f->bytes.n == 0 || str_is_equal(key_of_first(f->bytes, &l->mem), note_key_format(&l->mem, &l->key)))
+        return RC_OK;
+    if (!f->is_whole)
+        return err_set(err, RC_DAMAGED, "ledger entry 0 (instance.create): its leaf hash is not that of its bytes");
+    return err_set(err, RC_CONFLICT, "%s/keys does not hold the key this ledger began with (entry 0); restore keys/", l->dir);
 }
 
 static enum rc open_parts(struct ledger *l, const char *origin, struct err *err)
 {
-    struct peek p = {.mem = &l->mem};
+    struct first f = {.mem = &l->mem};
     char path[PATH_SIZE];
-    TRY(store_read(l->store, peek_first, &p, err));
-    TRY(key_open(l, origin, p.first_bytes, err));
-    if (p.first_bytes.n && !str_is_equal(key_of_first(p.first_bytes, &l->mem), note_key_format(&l->mem, &l->key)))
-        return err_set(err, RC_CONFLICT, "%s/keys does not hold the key this ledger began with (entry 0); restore keys/", l->dir);
+    TRY(store_read(l->store, first_look, &f, err));
+    TRY(key_open(l, origin, f.has_entries, f.bytes, err));
+    TRY(first_check(l, &f, err));
     if (snprintf(path, sizeof path, "%s/ledger", l->dir) >= (int)sizeof path)
         return err_set(err, RC_INVALID, "the data directory's path is too long: %s", l->dir);
     return file_make_dir(path, 0755, err);

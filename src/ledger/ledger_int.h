@@ -71,8 +71,10 @@ MUST_CHECK enum rc entry_check_bytes(const struct entry *e, struct str *detail, 
 MUST_CHECK enum rc entry_check_event(const struct ledger_event *ev, struct err *err);
 struct sha256 chain_next(struct sha256 chain, struct sha256 leaf);
 
-/* key.c: the signing key and who vouches for it. first_bytes: entry at position 0, or empty while there is none. */
-MUST_CHECK enum rc key_open(struct ledger *l, const char *origin, struct str first_bytes, struct err *err);
+/* key.c: the signing key and who vouches for it. first_bytes: entry at position 0, or empty when there is none; a key is
+ * made only while there are no entries at all. */
+MUST_CHECK enum rc key_open(struct ledger *l, const char *origin, bool has_entries, struct str first_bytes,
+                            struct err *err);
 /* The verifier key text the entry at position 0 holds; empty when it holds none. */
 struct str key_of_first(struct str bytes, struct arena *mem);
 
@@ -110,8 +112,10 @@ MUST_CHECK enum rc entries_page(struct store_tx *tx, struct entry_page *page, en
 MUST_CHECK enum rc entries_page_unsequenced(struct store_tx *tx, struct entry_page *page, entry_fn fn, void *ctx,
                                             struct err *err);
 MUST_CHECK enum rc entries_count(struct store_tx *tx, int64_t *sequenced, int64_t *unsequenced, struct err *err);
+MUST_CHECK enum rc entries_any(struct store_tx *tx, bool *out, struct err *err);
 MUST_CHECK enum rc states_count(struct store_tx *tx, int64_t *n, struct err *err);
-/* bytes of the entry at position 0; empty when there is none. */
-MUST_CHECK enum rc first_entry_find(struct store_tx *tx, struct arena *mem, struct str *bytes, struct err *err);
+/* bytes of the entry at position 0; empty when there is none. is_whole (may be NULL): they have the leaf hash beside. */
+MUST_CHECK enum rc first_entry_find(struct store_tx *tx, struct arena *mem, struct str *bytes, bool *is_whole,
+                                    struct err *err);
 
 #endif

@@ -250,21 +250,37 @@ enum rc entries_count(struct store_tx *tx, int64_t *sequenced, int64_t *unsequen
     return RC_OK;
 }
 
+enum rc entries_any(struct store_tx *tx, bool *out, struct err *err)
+{
+    static const struct store_sql SQL = {
+        .common = "SELECT CASE WHEN EXISTS (SELECT 1 FROM ledger_entry) THEN 1 ELSE 0 END"};
+    int64_t any;
+    TRY(store_get_int(tx, &SQL, NULL, 0, &any, err));
+    *out = any != 0;
+    return RC_OK;
+}
+
 enum rc states_count(struct store_tx *tx, int64_t *n, struct err *err)
 {
     static const struct store_sql SQL = {.common = "SELECT count(*) FROM ledger_state"};
     return store_get_int(tx, &SQL, NULL, 0, n, err);
 }
 
-enum rc first_entry_find(struct store_tx *tx, struct arena *mem, struct str *bytes, struct err *err)
+enum rc first_entry_find(struct store_tx *tx, struct arena *mem, struct str *bytes, bool *is_whole, struct err *err)
 {
-    static const struct store_sql SQL = {.common = "SELECT bytes FROM ledger_entry WHERE seq = 0"};
+    static const struct store_sql SQL = {.common = "SELECT bytes, leaf FROM ledger_entry WHERE seq = 0"};
     struct store_rows *rows;
     struct str s = STR_NONE;
+    bool is_good = true;
     TRY(store_query(tx, &SQL, NULL, 0, &rows, err));
-    while (store_next(rows))
+    while (store_next(rows)) {
+        struct sha256 leaf;
         s = str_copy(mem, store_text(rows, 0));
+        is_good = blob_read(rows, 1, leaf.b, 32) && sha256_is_equal(merkle_leaf(s.p, s.n), leaf);
+    }
     TRY(store_finish(rows, err));
     *bytes = s;
+    if (is_whole)
+        *is_whole = is_good;
     return RC_OK;
 }

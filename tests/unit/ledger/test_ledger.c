@@ -640,6 +640,37 @@ static void test_keys(struct world *w)
     world_start(w);
 }
 
+/* Entry 0 is looked at when the ledger is opened: changed, it is named there too; moved, it can still be verified. */
+static enum rc spoil_first(struct store_tx *tx, void *ctx, struct err *err)
+{
+    static const struct store_sql BYTES = {
+        .common = "UPDATE ledger_entry SET bytes = replace(bytes, '+', '-') WHERE seq = 0"},
+                                  MOVE = {.common = "UPDATE ledger_entry SET seq = 99 WHERE seq = 0"};
+    return store_exec(tx, *(bool *)ctx ? &BYTES : &MOVE, NULL, 0, NULL, err);
+}
+
+static void test_first_entry_spoilt(struct world *w)
+{
+    struct ledger *l = NULL;
+    struct ledger_report r;
+    make_small(w);
+    OK(store_write(w->store, spoil_first, &(bool){true}, &w->err));
+    assert_int_equal(ledger_open(w->store, w->dir, NULL, &l, &w->err), RC_DAMAGED);
+    assert_non_null(strstr(w->err.text, "ledger entry 0"));
+    OK(store_write(w->store, spoil_first, &(bool){false}, &w->err));
+    assert_int_equal(rename(str_printf(&w->mem, "%s/keys/ledger.key", w->dir).p, str_printf(&w->mem, "%s/k", w->dir).p), 0);
+    OK(ledger_open(w->store, w->dir, NULL, &l, &w->err));
+    assert_false(file_is_there(str_printf(&w->mem, "%s/keys/ledger.key", w->dir).p)); /* no new key: there are entries */
+    assert_int_equal(ledger_verify(l, &r, &w->err), RC_DAMAGED);
+    assert_int_equal(r.bad_entry, 0);
+    store_close(w->store);
+    ledger_close(l);
+    ledger_close(w->ledger);
+    vault_close(w->vault);
+    assert_int_equal(rename(str_printf(&w->mem, "%s/k", w->dir).p, str_printf(&w->mem, "%s/keys/ledger.key", w->dir).p), 0);
+    world_start(w);
+}
+
 /* --- state rows ---------------------------------------------------------------------------------------------------- */
 
 /* A toy room: its state is the array here, its digests those that append() writes. */
@@ -715,6 +746,7 @@ int main(void)
                                               WORLD_TEST(test_tail_cut_off),
                                               WORLD_TEST(test_checkpoint_file_spoilt),
                                               WORLD_TEST(test_keys),
+                                              WORLD_TEST(test_first_entry_spoilt),
                                               WORLD_TEST(test_state_rows)};
     return worlds_run(TESTS, sizeof TESTS / sizeof *TESTS);
 }
