@@ -170,11 +170,24 @@ static uint32_t combo_add(struct atlas_builder *b, struct atlas_combo c)
     return (uint32_t)b->combos_n - 1;
 }
 
+/* Most names are, and need no closer look. */
+static bool is_ascii(struct str s)
+{
+    uint64_t w, any = 0;
+    for (; s.n >= 8; s.p += 8, s.n -= 8) {
+        memcpy(&w, s.p, 8);
+        any |= w;
+    }
+    for (size_t i = 0; i < s.n; i++)
+        any |= (unsigned char)s.p[i];
+    return !(any & UINT64_C(0x8080808080808080));
+}
+
 /* Tiles must hold UTF-8, and a name is at most ATLAS_NAME_MAX bytes. */
 static struct str clean_name(struct str s, char room[ATLAS_NAME_MAX])
 {
     struct str clipped = str_clip(s, ATLAS_NAME_MAX);
-    if (str_is_utf8(clipped))
+    if (is_ascii(clipped) || str_is_utf8(clipped))
         return clipped;
     clipped = str_slice(s, 0, ATLAS_NAME_MAX);
     for (size_t i = 0; i < clipped.n; i++)
@@ -184,7 +197,7 @@ static struct str clean_name(struct str s, char room[ATLAS_NAME_MAX])
 
 static enum rc code_check(struct str s, const char *what, struct err *err)
 {
-    if (s.n > ATLAS_CODE_MAX || !str_is_utf8(s))
+    if (s.n > ATLAS_CODE_MAX || !(is_ascii(s) || str_is_utf8(s)))
         return err_set(err, RC_INVALID, "a site's %s is not UTF-8 of at most %d bytes", what, ATLAS_CODE_MAX);
     return RC_OK;
 }
@@ -231,32 +244,40 @@ struct sink {
     struct err *err;
 };
 
-static void sink_flush(struct sink *s)
+static void sink_write(struct sink *s, const char *p, size_t bytes)
 {
-    for (size_t done = 0; s->rc == RC_OK && done < s->n;) {
-        ssize_t n = write(s->fd, s->buf + done, s->n - done);
+    while (s->rc == RC_OK && bytes > 0) {
+        ssize_t n = write(s->fd, p, bytes);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0)
+        if (n <= 0) {
             s->rc = err_set(s->err, RC_IO, "cannot write %s: %s", s->path, strerror(errno));
-        else
-            done += (size_t)n;
+            return;
+        }
+        p += n;
+        bytes -= (size_t)n;
     }
+}
+
+static void sink_flush(struct sink *s)
+{
+    sink_write(s, s->buf, s->n);
     s->n = 0;
 }
 
 static void sink_put(struct sink *s, const void *data, size_t bytes)
 {
     s->at += bytes;
-    for (const char *p = data; bytes > 0;) {
-        size_t n = SINK_BYTES - s->n < bytes ? SINK_BYTES - s->n : bytes;
-        memcpy(s->buf + s->n, p, n);
-        s->n += n;
-        p += n;
-        bytes -= n;
-        if (s->n == SINK_BYTES)
-            sink_flush(s);
+    if (bytes > SINK_BYTES - s->n) {
+        sink_flush(s);
+        if (bytes >= SINK_BYTES) { /* whole columns need no copy */
+            sink_write(s, data, bytes);
+            return;
+        }
     }
+    if (bytes)
+        memcpy(s->buf + s->n, data, bytes);
+    s->n += bytes;
 }
 
 static void section_begin(struct sink *s, int section)
@@ -314,7 +335,7 @@ static void order_sites(struct write *w)
     threads_for(w->threads, (n + BATCH - 1) / BATCH, make_cells, w);
     uint64_t *tmp = mem_array(n + 1, sizeof *tmp);
     uint32_t *tmp_order = mem_array(n + 1, sizeof *tmp_order);
-    atlas_sort(w->cells, w->order, tmp, tmp_order, n, 62);
+    atlas_sort(w->cells, w->order, tmp, tmp_order, n, 62, w->threads);
     free(tmp);
     free(tmp_order);
 }
@@ -401,7 +422,7 @@ static void write_levels(struct write *w)
     struct atlas_marks below, level;
     struct atlas_joining j = {
         .combo = w->combo, .religion_of = w->religion_of, .religions = w->religions, .threads = w->threads};
-    atlas_marks_of_sites(w->cells, w->b->n, &below);
+    atlas_marks_of_sites(w->cells, w->b->n, w->threads, &below);
     free(w->cells);
     w->cells = NULL;
     for (int z = ATLAS_ZOOM_CLUSTERS; z >= 0; z--) {

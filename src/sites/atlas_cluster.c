@@ -214,7 +214,7 @@ static void join_stripe(void *ctx, size_t k, size_t worker)
 /* --- putting together ----------------------------------------------------------------------------------------- */
 
 /* Orders marks by band and x and notes where the bands begin. x, y, ref are replaced. */
-static void order_marks(struct atlas_marks *m)
+static void order_marks(struct atlas_marks *m, size_t threads)
 {
     uint64_t *keys = mem_array(m->n + 1, sizeof *keys), *tmp = mem_array(m->n + 1, sizeof *tmp);
     uint32_t *idx = mem_array(m->n + 1, sizeof *idx), *tmp_idx = mem_array(m->n + 1, sizeof *tmp_idx);
@@ -226,7 +226,7 @@ static void order_marks(struct atlas_marks *m)
     }
     for (uint32_t b = 0; b < atlas_bands(m->z); b++)
         m->bands[b + 1] += m->bands[b];
-    atlas_sort(keys, idx, tmp, tmp_idx, m->n, 31 + m->z + 1);
+    atlas_sort(keys, idx, tmp, tmp_idx, m->n, 31 + m->z + 1, threads);
     free(tmp);
     uint32_t **columns[] = {&m->y, &m->ref};
     for (size_t c = 0; c < 2; c++) {
@@ -284,7 +284,7 @@ static void gather_parts(struct join *w, struct atlas_marks *out)
     out->share_at[out->clusters] = (uint32_t)shares;
 }
 
-void atlas_marks_of_sites(const uint64_t *cells, size_t n, struct atlas_marks *out)
+void atlas_marks_of_sites(const uint64_t *cells, size_t n, size_t threads, struct atlas_marks *out)
 {
     *out = (struct atlas_marks){.z = ATLAS_ZOOM_MAX,
                                 .n = n,
@@ -297,7 +297,7 @@ void atlas_marks_of_sites(const uint64_t *cells, size_t n, struct atlas_marks *o
         out->y[i] = m.y;
         out->ref[i] = (uint32_t)i;
     }
-    order_marks(out);
+    order_marks(out, threads);
 }
 
 void atlas_marks_join(const struct atlas_joining *j, const struct atlas_marks *in, struct atlas_marks *out)
@@ -318,7 +318,7 @@ void atlas_marks_join(const struct atlas_joining *j, const struct atlas_marks *i
     for (w.phase = 0; w.phase < 2; w.phase++)
         threads_for(threads, (w.stripes + 1 - w.phase) / 2, join_stripe, &w);
     gather_parts(&w, out);
-    order_marks(out);
+    order_marks(out, threads);
     for (size_t i = 0; i < threads; i++) {
         free(w.tallies[i].count);
         free(w.tallies[i].touched);

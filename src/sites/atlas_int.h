@@ -100,8 +100,8 @@ enum rc atlas_digest_chunks(int fd, uint64_t digests_at, size_t threads, struct 
 size_t atlas_chunks(uint64_t digests_at);
 struct str atlas_pool_str(const struct atlas *a, uint32_t at); /* "" when out of bounds */
 
-/* Sorts keys, and idx with them, stably, by the lowest `bits` bits (least digit first). tmp_* are as long. */
-void atlas_sort(uint64_t *keys, uint32_t *idx, uint64_t *tmp_keys, uint32_t *tmp_idx, size_t n, int bits);
+/* Sorts keys, and idx with them, stably, by the lowest `bits` bits; the higher ones must be 0. tmp_* are as long. */
+void atlas_sort(uint64_t *keys, uint32_t *idx, uint64_t *tmp_keys, uint32_t *tmp_idx, size_t n, int bits, size_t threads);
 
 /* --- clusters, while building --------------------------------------------------------------------------------- */
 
@@ -120,7 +120,7 @@ struct atlas_marks {
 };
 
 /* The sites themselves as the marks below ATLAS_ZOOM_CLUSTERS. */
-void atlas_marks_of_sites(const uint64_t *cells, size_t n, struct atlas_marks *out);
+void atlas_marks_of_sites(const uint64_t *cells, size_t n, size_t threads, struct atlas_marks *out);
 /* Joins `in` (zoom z + 1) to zoom z. religion_of[site's combination] is a dense number below religions; 0 = unknown. */
 struct atlas_joining {
     const uint32_t *combo, *religion_of;

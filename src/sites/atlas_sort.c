@@ -1,41 +1,96 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Radix sort of keys with their indexes: several times faster than qsort on millions, and stable.
+ * Radix sort of keys with their indexes, stable: once by the highest digit, then each bucket by itself, on all threads
+ * and mostly within a cache.
  */
 #include <string.h>
 
+#include "base/threads.h"
 #include "sites/atlas_int.h"
 
-enum { DIGIT = 11, BUCKETS = 1 << DIGIT };
+enum { DIGIT = 11, BUCKETS = 1 << DIGIT, SMALL_DIGIT = 8, SMALL = 4096, TINY = 48 };
 
-static void pass(const uint64_t *keys, const uint32_t *idx, uint64_t *to_keys, uint32_t *to_idx, size_t n, int shift)
+struct sort {
+    uint64_t *keys, *tmp_keys;
+    uint32_t *idx, *tmp_idx;
+    size_t at[BUCKETS + 1];
+    int bits; /* still to be sorted by */
+};
+
+struct column {
+    uint64_t *key;
+    uint32_t *idx;
+};
+
+static void pass(struct column from, struct column to, size_t n, int shift, int digit)
 {
-    size_t at[BUCKETS] = {0}, sum = 0;
+    size_t at[BUCKETS], mask = ((size_t)1 << digit) - 1, sum = 0;
+    memset(at, 0, (mask + 1) * sizeof *at);
     for (size_t i = 0; i < n; i++)
-        at[keys[i] >> shift & (BUCKETS - 1)]++;
-    for (size_t d = 0; d < BUCKETS; d++) {
+        at[from.key[i] >> shift & mask]++;
+    for (size_t d = 0; d <= mask; d++) {
         size_t c = at[d];
         at[d] = sum;
         sum += c;
     }
     for (size_t i = 0; i < n; i++) {
-        size_t to = at[keys[i] >> shift & (BUCKETS - 1)]++;
-        to_keys[to] = keys[i];
-        to_idx[to] = idx[i];
+        size_t k = at[from.key[i] >> shift & mask]++;
+        to.key[k] = from.key[i];
+        to.idx[k] = from.idx[i];
     }
 }
 
-void atlas_sort(uint64_t *keys, uint32_t *idx, uint64_t *tmp_keys, uint32_t *tmp_idx, size_t n, int bits)
+static void insertion(struct column c, size_t n)
 {
-    if (n < 2)
-        return;
-    uint64_t *k[2] = {keys, tmp_keys};
-    uint32_t *x[2] = {idx, tmp_idx};
-    int at = 0;
-    for (int shift = 0; shift < bits; shift += DIGIT, at = !at)
-        pass(k[at], x[at], k[!at], x[!at], n, shift);
-    if (at) {
-        memcpy(keys, tmp_keys, n * sizeof *keys);
-        memcpy(idx, tmp_idx, n * sizeof *idx);
+    for (size_t i = 1; i < n; i++) {
+        uint64_t key = c.key[i];
+        uint32_t idx = c.idx[i];
+        size_t j = i;
+        for (; j > 0 && c.key[j - 1] > key; j--) {
+            c.key[j] = c.key[j - 1];
+            c.idx[j] = c.idx[j - 1];
+        }
+        c.key[j] = key;
+        c.idx[j] = idx;
     }
+}
+
+/* The bucket lies in tmp and ends in keys. Passes go to and fro, so an even number begins with a copy. */
+static void sort_bucket(void *ctx, size_t k, size_t worker)
+{
+    (void)worker;
+    const struct sort *s = ctx;
+    size_t from = s->at[k], n = s->at[k + 1] - from;
+    struct column a = {s->tmp_keys + from, s->tmp_idx + from}, b = {s->keys + from, s->idx + from};
+    int digit = n < SMALL ? SMALL_DIGIT : DIGIT, passes = n <= TINY ? 0 : (s->bits + digit - 1) / digit;
+    if (n == 0)
+        return;
+    if (passes % 2 == 0) {
+        memcpy(b.key, a.key, n * sizeof *a.key);
+        memcpy(b.idx, a.idx, n * sizeof *a.idx);
+        struct column c = a;
+        a = b;
+        b = c;
+    }
+    for (int i = 0; i < passes; i++) {
+        pass(a, b, n, i * digit, digit);
+        struct column c = a;
+        a = b;
+        b = c;
+    }
+    if (n <= TINY)
+        insertion(a, n);
+}
+
+void atlas_sort(uint64_t *keys, uint32_t *idx, uint64_t *tmp_keys, uint32_t *tmp_idx, size_t n, int bits,
+                size_t threads)
+{
+    struct sort s = {.keys = keys, .idx = idx, .tmp_keys = tmp_keys, .tmp_idx = tmp_idx};
+    s.bits = bits > DIGIT ? bits - DIGIT : 0;
+    for (size_t i = 0; i < n; i++)
+        s.at[(keys[i] >> s.bits & (BUCKETS - 1)) + 1]++;
+    for (size_t d = 0; d < BUCKETS; d++)
+        s.at[d + 1] += s.at[d];
+    pass((struct column){keys, idx}, (struct column){tmp_keys, tmp_idx}, n, s.bits, DIGIT);
+    threads_for(n < SMALL ? 1 : threads, BUCKETS, sort_bucket, &s);
 }
