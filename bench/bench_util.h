@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * What the programs of bench/ share: the points file, questions drawn from it, medians, a peer run as a child process,
- * and the JSON lines. Points: pts.bin (f64 lon, lat) in $FANE_BENCH_DIR, default /tmp/fane-bench; node peers find their
- * packages there too. A missing peer is said on standard error and leaves its figure out.
+ * and the JSON lines. Points: pts.bin (f64 lon, lat) in $FANE_BENCH_DIR, default /tmp/fane-bench, made there when it is
+ * missing; node peers find their packages there too. A missing peer is said on standard error and leaves its figure
+ * out.
  */
 #ifndef BENCH_BENCH_UTIL_H
 #define BENCH_BENCH_UTIL_H
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,15 +43,54 @@ static inline void bench_path(char out[1024], const char *name)
     snprintf(out, 1024, "%s/%s", bench_dir(), name);
 }
 
+/* Where there is no file of points: 20,000 places of very unequal size in the inhabited parts of the earth, each
+ * scattered around its middle, some of it far. Fixed seed, so that every machine measures the same. */
+static inline void bench_make_points(const char *path, size_t n)
+{
+    enum { PLACES = 20000 };
+    static const double parts[][4] = {{68, 8, 90, 31},    {-10, 36, 30, 58},  {-124, 27, -70, 48},  {95, -9, 126, 20},
+                                      {100, 22, 141, 41}, {-17, -34, 40, 15}, {-110, -34, -38, 30}, {30, 22, 60, 41}};
+    static double x[PLACES], y[PLACES], sum[PLACES];
+    struct prng r;
+    prng_seed(&r, 20);
+    for (size_t i = 0; i < PLACES; i++) {
+        const double *p = parts[prng_below(&r, sizeof parts / sizeof *parts)];
+        x[i] = p[0] + prng_unit(&r) * (p[2] - p[0]);
+        y[i] = p[1] + prng_unit(&r) * (p[3] - p[1]);
+        sum[i] = (i ? sum[i - 1] : 0) + pow((double)i + 1, -0.85);
+    }
+    FILE *f = fopen(path, "wb");
+    ENSURE(f != NULL);
+    for (size_t i = 0; i < n; i++) {
+        double at = prng_unit(&r) * sum[PLACES - 1], spread = prng_below(&r, 7) ? 1 : 12;
+        size_t lo = 0, hi = PLACES - 1;
+        while (lo < hi) {
+            size_t mid = (lo + hi) / 2;
+            if (sum[mid] < at)
+                lo = mid + 1;
+            else
+                hi = mid;
+        }
+        spread *= 0.012 + 0.22 * pow((double)lo + 1, -0.425);
+        struct bench_point p = {fmax(-179.9, fmin(179.9, x[lo] + spread * prng_normal(&r))),
+                                fmax(-84, fmin(84, y[lo] + 0.8 * spread * prng_normal(&r)))};
+        p = (struct bench_point){geo_e7(p.lon) / 1e7, geo_e7(p.lat) / 1e7};
+        ENSURE(fwrite(&p, sizeof p, 1, f) == 1);
+    }
+    ENSURE(fclose(f) == 0);
+}
+
 static inline struct bench_point *bench_points(size_t *n)
 {
     char path[1024];
     bench_path(path, "pts.bin");
-    FILE *f = fopen(path, "rb");
-    if (!f) {
-        fprintf(stderr, "bench: no %s; make it there: cc -O2 points.c -lm -o points && ./points 1500000\n", path);
-        exit(77);
+    if (access(path, R_OK) != 0) {
+        fprintf(stderr, "bench: making 1.5 million points in %s\n", path);
+        ENSURE(mkdir(bench_dir(), 0700) == 0 || errno == EEXIST);
+        bench_make_points(path, 1500000);
     }
+    FILE *f = fopen(path, "rb");
+    ENSURE(f != NULL);
     fseek(f, 0, SEEK_END);
     *n = (size_t)ftell(f) / sizeof(struct bench_point);
     rewind(f);
@@ -135,7 +177,10 @@ static inline bool bench_peer(const char *script, const char *args, const char *
                 }
     if (f && pclose(f) == 0 && got == n)
         return true;
-    fprintf(stderr, "bench: the peer %s did not run; its npm packages belong in %s\n", script, bench_dir());
+    fprintf(stderr,
+            "bench: the peer %s did not run; npm install --prefix %s supercluster@9 vt-pbf@3 "
+            "geokdbush@2 kdbush@4\n",
+            script, bench_dir());
     return false;
 }
 

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include <sys/stat.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "atlas_fixture.h"
 
@@ -496,6 +497,23 @@ static void a_failed_build_leaves_the_old_image(void **state)
     made_path(path, "keep");
     assert_int_equal(made_write(s, 10, path, 0, &err), RC_OK);
     assert_int_equal(made_write(s, 5, "/nonexistent/sites.atlas", 0, &err), RC_IO);
+    /* A disk that is full after 0, 4 KB, 8 KB ... bytes, up to where the file fits. */
+    struct rlimit was, small;
+    char tmp[1100];
+    int failed = 0;
+    snprintf(tmp, sizeof tmp, "%s.tmp", path);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &was);
+    for (small = was, small.rlim_cur = 0;; small.rlim_cur += 4096, failed++) {
+        setrlimit(RLIMIT_FSIZE, &small);
+        enum rc rc = made_write(s, 10, path, 0, &err);
+        setrlimit(RLIMIT_FSIZE, &was);
+        assert_false(file_is_there(tmp));
+        if (rc == RC_OK)
+            break;
+        assert_int_equal(rc, RC_IO);
+    }
+    assert_true(failed > 10);
     memset(over, 'r', sizeof over);
     struct atlas_builder *b = atlas_builder_new();
     assert_int_equal(atlas_builder_write(b, path, (struct str){over, sizeof over}, 0, &err), RC_INVALID);
