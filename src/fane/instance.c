@@ -44,7 +44,7 @@ static enum rc dir_make(struct cli *cli, struct err *err)
 enum rc instance_open(struct cli *cli, enum instance_mode mode, struct instance *out, struct err *err)
 {
     struct instance in = {.dir = cli->data_dir};
-    const char *where;
+    const char *where = NULL;
     TRY(store_where(cli, &where, err));
     bool is_there = file_is_there(path_of(cli, "keys"));
     if (mode == INSTANCE_OPEN && !is_there)
