@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <openssl/sha.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +51,9 @@ static void digest_chunk(void *ctx, size_t i, size_t worker)
     size_t n = left < ATLAS_CHUNK ? (size_t)left : ATLAS_CHUNK;
     if (!d->buffers[worker])
         d->buffers[worker] = mem_alloc(ATLAS_CHUNK);
+    /* OpenSSL's, which uses the processor's SHA instructions: 325 MB took 1.2 s of processor time with libsodium's. */
     if (read_at(d->fd, d->buffers[worker], n, from))
-        d->out[i] = sha256_of(d->buffers[worker], n);
+        SHA256((const unsigned char *)d->buffers[worker], n, d->out[i].b);
     else
         atomic_store(&d->error, 1);
 }
