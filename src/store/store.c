@@ -297,6 +297,8 @@ static enum rc before(struct store_tx *tx, const struct store_arg *args, size_t 
     return tx->c->d->save(tx->c, SAVE_SET, err);
 }
 
+static const struct store_arg NO_ARGS = {0}; /* so that no pointer below is NULL */
+
 static enum rc may_write(struct store_tx *tx, struct err *err)
 {
     return tx->write ? RC_OK : err_set(err, RC_INVALID, "a change was tried in a reading transaction");
@@ -307,6 +309,7 @@ enum rc store_exec_many(struct store_tx *tx, const struct store_sql *sql, const 
 {
     struct err mine;
     err = err ? err : &mine;
+    args = args ? args : &NO_ARGS;
     enum rc rc = may_write(tx, err);
     if (rc == RC_OK)
         rc = before(tx, args, n, rows, err);
@@ -330,6 +333,7 @@ enum rc store_query(struct store_tx *tx, const struct store_sql *sql, const stru
     struct err mine;
     err = err ? err : &mine;
     struct store_rows *r = NULL;
+    args = args ? args : &NO_ARGS;
     enum rc rc = before(tx, args, n, 1, err);
     if (rc == RC_OK)
         rc = tx->c->d->query(tx->c, sql, args, n, &r, err);

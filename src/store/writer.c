@@ -26,14 +26,13 @@
 #define BACKOFF_FIRST_US 1000
 #define BACKOFF_LAST_US  100000
 
-enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE };
-
 struct job {
     store_fn fn;
     void *ctx;
     struct err *err; /* the caller's; may be NULL */
     enum rc rc;
-    enum job_state state; /* QUEUED and RUNNING under queue_lock; DONE under lock */
+    bool taken;           /* out of the queue, for the writer; under queue_lock */
+    bool is_done;         /* under lock */
     bool alone;
     int64_t limit_ms; /* per statement, when alone */
     store_done done;  /* store_submit: the job is on the heap */
@@ -217,7 +216,7 @@ static struct batch take_batch(struct store *st)
     struct batch b = {.head = st->head};
     struct job *last = NULL, *j = st->head;
     for (; j && b.n < (size_t)st->opt.batch_max && !(j->alone && b.n); j = j->next) {
-        j->state = JOB_RUNNING;
+        j->taken = true;
         b.alone = j->alone;
         last = j;
         b.n++;
@@ -242,7 +241,7 @@ static void job_wake(struct job *j)
     if (!j)
         return;
     pthread_mutex_lock(&j->lock);
-    j->state = JOB_DONE;
+    j->is_done = true;
     pthread_cond_signal(&j->cond);
     pthread_mutex_unlock(&j->lock);
 }
@@ -351,7 +350,7 @@ static enum rc enqueue(struct store *st, struct job *j, struct err *err)
 static bool withdraw(struct store *st, struct job *j)
 {
     pthread_mutex_lock(&st->queue_lock);
-    bool waiting = j->state == JOB_QUEUED;
+    bool waiting = !j->taken;
     if (waiting) {
         *(j->prev ? &j->prev->next : &st->head) = j->next;
         *(j->next ? &j->next->prev : &st->tail) = j->prev;
@@ -366,10 +365,10 @@ static void job_wait(struct store *st, struct job *j, int64_t limit_ms)
     struct timespec until = store_timespec(clock_monotonic_us() + limit_ms * 1000);
     bool patient = false;
     pthread_mutex_lock(&j->lock);
-    while (j->state != JOB_DONE) {
+    while (!j->is_done) {
         if (patient) {
             pthread_cond_wait(&j->cond, &j->lock);
-        } else if (pthread_cond_timedwait(&j->cond, &j->lock, &until) == ETIMEDOUT && j->state != JOB_DONE) {
+        } else if (pthread_cond_timedwait(&j->cond, &j->lock, &until) == ETIMEDOUT && !j->is_done) {
             pthread_mutex_unlock(&j->lock);
             bool out = withdraw(st, j);
             pthread_mutex_lock(&j->lock);
