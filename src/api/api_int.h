@@ -69,6 +69,7 @@ struct api_server {
     char url[256];                /* what absolute addresses begin with */
     char sender[128];             /* of alerts: fane@ and the host */
     _Atomic int logins;
+    _Atomic bool is_watching;     /* a run asked for over HTTP is under way */
     const char **route_names;     /* "GET /api/v1/sites", by route */
     _Atomic bool is_ready;        /* all of the above is set; until then requests are told to come again */
 };
@@ -112,6 +113,8 @@ MUST_CHECK enum rc api_id(struct str segment, struct uuid *out, struct err *err)
 
 /* z/x/y from the segments; not found when there is no such tile. */
 MUST_CHECK enum rc api_tile_query(const struct api_call *call, struct tiles_query *q, struct err *err);
+/* Answers a packed tile: as it is, unpacked for who does not take gzip, 204 when it is empty. */
+MUST_CHECK enum rc api_tile_answer(struct api_call *call, struct str packed, struct err *err);
 
 /* ---- access.c ---- */
 #define API_COOKIE "fane_session"

@@ -60,7 +60,7 @@ static void release_blob(void *ctx)
 }
 
 /* Tiles are kept packed; a client that does not take gzip is rare and gets them unpacked. */
-static enum rc answer_packed(struct api_call *call, struct str packed, struct err *err)
+enum rc api_tile_answer(struct api_call *call, struct str packed, struct err *err)
 {
     struct http_response *res = call->res;
     struct str plain = packed;
@@ -92,7 +92,7 @@ enum rc api_tiles_sites(struct api_call *call, struct err *err)
     call->res->release_ctx = (void *)(uintptr_t)blob;
     call->res->etag = str_of(blob->etag);
     call->res->cache = "public, max-age=60, stale-while-revalidate=600";
-    return answer_packed(call, blob->gzip, err);
+    return api_tile_answer(call, blob->gzip, err);
 }
 
 enum rc api_tiles_incidents(struct api_call *call, struct err *err)
@@ -114,7 +114,7 @@ enum rc api_tiles_incidents(struct api_call *call, struct err *err)
         call->res->etag = str_printf(call->mem, "\"%016llx\"", (unsigned long long)str_hash(packed));
         call->res->cache = "public, max-age=60";
     }
-    return answer_packed(call, packed, err);
+    return api_tile_answer(call, packed, err);
 }
 
 static const struct tiles_field INCIDENT_FIELDS[] = {
@@ -127,8 +127,10 @@ static const struct tiles_layer INCIDENT_LAYERS[] = {
     {"context", "Conflict events near sites, not aimed at one; coarse for the public", INCIDENT_FIELDS, 9},
 };
 static const struct tiles_field HOTSPOT_FIELDS[] = {
-    {"id", "String"}, {"observed", "Number"}, {"expected", "Number"}, {"p", "Number"}, {"start", "String"}, {"end", "String"}};
-static const struct tiles_layer HOTSPOT_LAYER = {"hotspots", "Clusters of the latest scan", HOTSPOT_FIELDS, 6};
+    {"id", "String"}, {"observed", "Number"}, {"expected", "Number"}, {"p", "Number"}, {"start", "String"}, {"end", "String"},
+    {"stream", "String"}, {"radius_km", "Number"}};
+static const struct tiles_layer HOTSPOT_LAYER = {"hotspots", "Clusters of the latest scan, drawn large enough to be seen",
+                                                 HOTSPOT_FIELDS, 8};
 
 enum rc api_tiles_json(struct api_call *call, struct err *err)
 {

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "flow/atlas.h"
 #include "flow/imports.h"
+#include "incidents/incidents.h"
 #include "people/people.h"
 #include "sites/sites.h"
 
@@ -93,6 +94,39 @@ static void hide_some(struct setup *s)
     }
 }
 
+#define SEED_COLUMNS                                                                                                   \
+    "id,title,date,date_precision,country,disputed,place,lat,lon,precision,site_id,type,method,target,bias,severity,"   \
+    "verification,killed,injured,source,source_read,note\n"
+
+static void event_row(struct buf *b, int i, int64_t day, double lat, double lon, struct arena *mem)
+{
+    struct str date = date_format(mem, date_from_days(day));
+    buf_printf(b, "test-%d,Made up event %d,", i, i);
+    buf_add_str(b, date);
+    buf_printf(b, ",day,,no,Nowhere,%.4f,%.4f,L1,,PRP-05,PAINT,SITE,OTHER,S1,V3,,,made up for the test,yes,\n", lat, lon);
+}
+
+/* A year of scattered events and, in its last week, ten in one town: the watch must find it. */
+static void add_cluster(struct setup *s)
+{
+    struct incident_import_options opt = {.format = INCIDENT_CSV, .source = STR("test"), .licence = STR("CC0-1.0")};
+    const struct incident_helpers none = {0};
+    struct incident_import_report report;
+    struct err err;
+    struct buf b;
+    const int64_t end = date_to_days((struct civil_date){1995, 6, 30}); /* the seed has nothing that old */
+    buf_init(&b, 0);
+    buf_add_z(&b, SEED_COLUMNS);
+    for (int i = 0; i < 120; i++)
+        event_row(&b, i, end - 3 * i, 10.0 + i * 37 % 20, 20.0 + i * 53 % 20, &s->mem);
+    for (int i = 0; i < 10; i++)
+        event_row(&b, 1000 + i, end - i % 5, 15.0 + 0.001 * i, 50.0, &s->mem);
+    must(incidents_import_seed(s->app.store, buf_str(&b), &opt, &none, &report, &err), &err);
+    fprintf(stderr, "cluster: %lld events, %lld refused\n", (long long)report.incidents, (long long)report.rejected);
+    printf("cluster " STR_FMT "\n", STR_ARG(date_format(&s->mem, date_from_days(end))));
+    buf_fini(&b);
+}
+
 static void fill(struct setup *s)
 {
     struct flow_seed_report seeded;
@@ -104,6 +138,7 @@ static void fill(struct setup *s)
         fprintf(stderr, "seed: %lld sites of %lld, %lld incidents of %lld\n", (long long)seeded.sites.sites,
                 (long long)seeded.sites.read, (long long)seeded.incidents.incidents, (long long)seeded.incidents.read);
         hide_some(s);
+        add_cluster(s);
     }
     s->app.atlas = atlas_ref_new();
     must(flow_atlas_open(s->app.store, s->dir, &atlas, NULL, &err), &err);

@@ -405,7 +405,7 @@ def test_tiles(s):
     equal(s.get("/tiles/none.json").status, 404, "no such layer")
 
 
-def test_warnings(s):
+def test_no_warnings(s):
     coordinator, reviewer = Person(s, "coordinator"), Person(s, "reviewer")
     equal(s.get("/api/v1/warnings").json()["warnings"], [], "no warnings yet")
     feed = s.get("/feeds/alerts.atom")
@@ -415,6 +415,44 @@ def test_warnings(s):
     equal(coordinator.call("POST", path + "/approve", {"scope": "Public"}).status, 404, "approve nothing")
     equal(coordinator.call("POST", path + "/reject", {}).status, 400, "reject needs a reason")
     equal(reviewer.call("POST", path + "/approve", {"scope": "Public"}).status, 403, "a reviewer does not decide")
+
+
+def test_watch(s):
+    """From events to a hotspot, a drafted warning, an approval, the CAP document and the feed."""
+    coordinator, reviewer = Person(s, "coordinator"), Person(s, "reviewer")
+    for method, path, body in (("GET", "/api/v1/clusters", None), ("POST", "/api/v1/watch/run", {}), ("GET", "/tiles/hotspots/0/0/0.mvt", None)):
+        equal(s.call(method, path, body).status, 401, f"{path} as the public")
+    equal(reviewer.call("POST", "/api/v1/watch/run", {"as_of": "tomorrow"}).status, 400, "as of no date")
+    equal(reviewer.call("POST", "/api/v1/watch/run", {"as_of": "2999-01-01"}).status, 400, "as of the future")
+    a = reviewer.call("POST", "/api/v1/watch/run", {"as_of": s.facts["cluster"][0]})
+    equal(a.status, 200, "a run")
+    drafted = sum(x["drafted"] for x in a.json()["streams"])
+    check(drafted >= 1, f"a warning was drafted: {a.json()}")
+    clusters = reviewer.get("/api/v1/clusters").json()["clusters"]
+    check(clusters and clusters[0]["observed"] > clusters[0]["expected"] and clusters[0]["run"]["seed"] is not None, "reviewers see the clusters")
+    tile = fields_of(reviewer.get("/tiles/hotspots/0/0/0.mvt").data)
+    check(tile["hotspots"] and tile["hotspots"][0]["observed"] >= 1, "and the hotspot on the map")
+    drafts = reviewer.get("/api/v1/warnings?state=draft").json()["warnings"]
+    equal(len(drafts), drafted, "drafts")
+    equal(s.get("/api/v1/warnings").json()["warnings"], [], "the public sees no draft")
+    one = drafts[0]
+    check(one["status"] != "Actual", "as of the past: never Actual")
+    path = f"/api/v1/warnings/{one['id']}"
+    equal(s.get(f"/alerts/{one['id']}.xml").status, 404, "no document before approval")
+    equal(reviewer.call("POST", path + "/approve", {"scope": "Public"}).status, 403, "a reviewer cannot approve")
+    equal(coordinator.call("POST", path + "/approve", {"scope": "Everyone"}).status, 400, "no such scope")
+    done = coordinator.call("POST", path + "/approve", {"scope": "Public", "reason": "checked"})
+    equal((done.status, done.json()["state"], done.json()["status"]), (200, "approved", one["status"]), "approved")
+    equal(coordinator.call("POST", path + "/reject", {"reason": "changed my mind"}).status, 409, "a decision is final")
+    public = s.get("/api/v1/warnings").json()["warnings"]
+    equal([w["id"] for w in public], [one["id"]], "the public sees it")
+    check(public[0]["coarse"] is True, "coarse")
+    cap = s.get(f"/alerts/{one['id']}.xml")
+    check(cap.status == 200 and b"urn:oasis:names:tc:emergency:cap:1.2" in cap.data and f"<status>{one['status']}</status>".encode() in cap.data, "its document")
+    feed = s.get("/feeds/alerts.atom").data
+    check(one["id"].encode() in feed, "the feed links to it")
+    if len(drafts) > 1:
+        equal(coordinator.call("POST", f"/api/v1/warnings/{drafts[1]['id']}/reject", {"reason": "noise"}).json()["state"], "rejected", "rejected")
 
 
 def test_bad_clients(s):
