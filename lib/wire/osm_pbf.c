@@ -268,7 +268,7 @@ static enum rc index_add(struct osm_pbf *f, struct blob blob, struct where w, st
 static enum rc index_build(struct osm_pbf *f, struct osm_pbf_reader *r, unsigned char *buf, struct err *err)
 {
     struct where w = {0};
-    for (; w.at < f->bytes; w.blob++) {
+    for (; w.at < f->bytes; w.blob = f->blobs_n + 1) { /* data blobs count from 1, as in osm_pbf_scan */
         struct blob blob;
         struct blob_head head = {0};
         TRY(blob_head_read(f, w, &blob, &head, buf, err));

@@ -5,7 +5,7 @@
  *   F1 every size is checked against its cap and against what is left before anything is allocated or read;
  *   F2 a blob is taken whole or not at all: objects are handed out while it is read, and an error afterwards means the
  *      caller drops what it got;
- *   F3 error texts name the blob (0 = first) and the byte of the file where it starts.
+ *   F3 error texts name the blob (0 = the file's header) and the byte of the file where it starts.
  * Understood: raw, zlib and LZ4 blobs; dense and plain nodes, ways, relations; granularity and offsets; visible flags
  * (HistoricalInformation); places on ways (LocationsOnWays). Other compressions and other required features are
  * refused by name. Parts of a dense block that nobody asked for (times, users, places of unwanted nodes) are not read.

@@ -219,7 +219,7 @@ static void hostile_star(void **state)
 /* Random rings, most of them crossing themselves, in sets of one to four. */
 static void random_rings(void **state)
 {
-    enum { ROUNDS = 4000, POINTS = 24 };
+    enum { ROUNDS = 1500, POINTS = 24 };
     struct prng rng;
     size_t made = 0, repaired = 0, not_centroid = 0;
     (void)state;
