@@ -105,7 +105,6 @@ export async function startMock() {
   const users = { rita: { role: "reviewer", password: "a reviewer's password" }, cora: { role: "coordinator", password: "a coordinator's password" } };
   const sessions = new Map();
   const reports = [];
-  let refusals = 0;
 
   const server = createServer(async (req, res) => {
     const url = new URL(req.url, "http://localhost");
@@ -180,12 +179,6 @@ export async function startMock() {
       return json(200, { account: body.name, role: user.role, csrf: session.csrf }, { "set-cookie": `fane_session=${token}; Path=/; HttpOnly; SameSite=Strict` });
     }
     if (path === "/api/v1/reports" && req.method === "POST") {
-      if (/refuse me/.test(body.text ?? "")) return problem(400, "/text: this text was refused");
-      if (/prove it/.test(body.text ?? "")) {
-        const { challenge, nonce } = body.proof ?? {};
-        const done = challenge === `test-${refusals}` && createHash("sha256").update(`${challenge}:${nonce}`).digest().readUInt32BE(0) >>> 18 === 0;
-        if (!done) return problem(429, "Many reports are coming in.", { proof: { algorithm: "sha-256", challenge: `test-${++refusals}`, bits: 14, expires_in_s: 300 } });
-      }
       const receipt = randomBytes(16).toString("hex").toUpperCase().replace(/(.{4})(?=.)/g, "$1-");
       reports.unshift({ receipt, id: randomUUID(), state: "received", received: new Date().toISOString(), updated: new Date().toISOString(), ...body });
       return json(201, { receipt });
@@ -205,7 +198,7 @@ export async function startMock() {
     if ((m = /^\/tiles\/(\w+)\/(\d+)\/(\d+)\/(\d+)\.mvt$/.exec(path))) {
       const [z, x, y] = m.slice(2).map(Number);
       const layers = m[1] === "sites"
-        ? { sites: { features: features(sites.map((s) => s.json), z, x, y, (s) => ({ id: s.id, name: s.name, religion: s.religion, kind: s.kind, class: s.class })) } }
+        ? { sites: { features: features(sites.map((s) => s.json).filter((s) => !q.get("religion") || s.religion === q.get("religion")), z, x, y, (s) => ({ id: s.id, name: s.name, religion: s.religion, kind: s.kind, class: s.class })) } }
         : { incidents: { features: features(seen, z, x, y, (i) => ({ id: i.id, type: i.type })) } };
       return send(200, "application/vnd.mapbox-vector-tile", encode(layers));
     }

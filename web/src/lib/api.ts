@@ -35,14 +35,17 @@ export interface Cluster {
   warning: string | null;
 }
 export interface Warning {
-  id: string; code: string; state: "draft" | "approved" | "rejected"; status: string; scope: string | null;
-  headline: string; lat: number; lon: number; radius_km: number; coarse: boolean; created: string;
-  decided_by: string | null; reason: string | null; cap: string | null; cluster?: string | null;
+  id: string; code: string; state: "draft" | "approved" | "rejected"; status: string; scope?: string | null;
+  headline: string; area?: string; lat: number; lon: number; radius_km: number; coarse: boolean; created: string;
+  start?: string; end?: string; observed?: number; expected?: number; p?: number;
+  decided_by?: string | null; reason?: string | null; cap: string | null;
 }
 export interface Report {
   id: string; state: string; received: string; updated?: string; erased?: boolean;
   text?: string; type?: string | null; lat?: number | null; lon?: number | null;
 }
+/** The numbers behind a warning or a hotspot; a warning whose run is gone still carries the first few. */
+export type Evidence = Pick<Cluster, "lat" | "lon" | "radius_km"> & Partial<Omit<Cluster, "lat" | "lon" | "radius_km">>;
 export interface Page { next: string | null; matched: number }
 
 export class ApiError extends Error {
@@ -92,5 +95,18 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
 }
 
 export const get = <T>(path: string, params: Query = {}, signal?: AbortSignal) => call<T>("GET", path + query(params), undefined, signal);
+/** Every page of a list, up to `most` entries. */
+export async function getAll<T>(path: string, key: string, params: Query = {}, most = 1000): Promise<{ list: T[]; matched: number }> {
+  const list: T[] = [];
+  let cursor: string | null | undefined = null;
+  let matched = 0;
+  do {
+    const page: Partial<Page> & Record<string, unknown> = await get(path, { ...params, cursor });
+    list.push(...(page[key] as T[]));
+    matched = page.matched ?? list.length;
+    cursor = page.next;
+  } while (cursor && list.length < most);
+  return { list, matched };
+}
 export const post = <T>(path: string, body: unknown = {}) => call<T>("POST", path, body);
 export const remove = (path: string) => call<null>("DELETE", path);

@@ -4,7 +4,7 @@
 // (no blob), so a content security policy of script-src 'self'; worker-src 'self' holds.
 import {
   Map as MapLibre, NavigationControl, ScaleControl, setWorkerUrl,
-  type GeoJSONSource, type MapGeoJSONFeature, type MapMouseEvent,
+  type GeoJSONSource, type MapGeoJSONFeature, type MapMouseEvent, type VectorTileSource,
 } from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
@@ -52,6 +52,7 @@ export class FaneMap {
   private found: Found = { sites: null, incidents: null };
   private warnings: Warning[] = [];
   private hotspots: Cluster[] = [];
+  private religion = "";
   private chosen: [number, number] | null = null;
   private detail: "no" | "loading" | "yes" = "no";
   private ready = false;
@@ -65,6 +66,8 @@ export class FaneMap {
     if (options.plain) style.layers = style.layers.filter((l) => /^(sea|world|detail|countries|chosen)/.test(l.id));
     self.map = new MapLibre({
       container: box, style, center: [start.lon, start.lat], zoom: start.zoom, minZoom: 0.2, maxZoom: 17,
+      // what a browser kept of the public's tiles is not what a reviewer should see, nor the other way round
+      transformRequest: (url) => (url.includes("/tiles/incidents/") ? { url, credentials: "same-origin", cache: "no-cache" } : { url }),
       attributionControl: false, dragRotate: false, pitchWithRotate: false, touchPitch: false, maxPitch: 0,
       fadeDuration: still.matches ? 0 : 150, refreshExpiredTiles: true, renderWorldCopies: true,
       locale: {
@@ -109,6 +112,7 @@ export class FaneMap {
     this.ready = true;
     addSymbols(this.map, this.palette);
     this.applyLayers();
+    if (this.religion) this.applyReligion();
     this.setFound(this.found);
     this.setWarnings(this.warnings);
     this.setHotspots(this.hotspots);
@@ -220,6 +224,18 @@ export class FaneMap {
     this.source("found-sites")?.setData(points(found.sites));
     this.source("found-incidents")?.setData(points(found.incidents));
     if (this.ready) this.applyLayers();
+  }
+
+  /** Tiles of one religion only, with exact counts; empty for all. */
+  setReligion(religion: string): void {
+    if (religion === this.religion) return;
+    this.religion = religion;
+    this.applyReligion();
+  }
+
+  private applyReligion(): void {
+    const tiles = this.ready ? (this.map.getSource("sites") as VectorTileSource | undefined) : undefined;
+    tiles?.setTiles([`${location.origin}/tiles/sites/{z}/{x}/{y}.mvt${this.religion ? `?religion=${encodeURIComponent(this.religion)}` : ""}`]);
   }
 
   setWarnings(list: Warning[]): void {

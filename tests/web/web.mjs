@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+//
+// The web app in a real browser against a real server: the map at phone and desk size in English and Arabic, what a reviewer
+// sees and the public does not, a report and its receipt, the list by keyboard, and on every page: nothing asked of another
+// server, no error on the console, no serious finding of axe. `node web.mjs NAME` runs the checks whose name holds NAME;
+// FANE_SHOTS=DIR also writes screenshots.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { axeSource, mapState, signIn, sizes, startBrowser, visitor } from "./browser.mjs";
+import { startServer } from "./stand.mjs";
+
+const wanted = process.argv[2] ?? "";
+const shots = process.env.FANE_SHOTS;
+if (shots) mkdirSync(shots, { recursive: true });
+const browser = await startBrowser();
+const server = await startServer();
+const { origin, users } = server;
+let passed = 0, failed = 0;
+
+async function check(name, options, body) {
+  if (!name.includes(wanted)) return;
+  const v = await visitor(browser, origin, options);
+  try {
+    await body(v);
+    assert.deepEqual(v.faults, []);
+    passed++;
+    console.log(`ok   ${name}`);
+  } catch (e) {
+    failed++;
+    console.log(`FAIL ${name}\n     ${String(e.message).split("\n").slice(0, 12).join("\n     ")}`);
+    for (const fault of v.faults) console.log(`     ${fault}`);
+    if (shots) await v.page.screenshot({ path: join(shots, `fail-${name.replace(/\W+/g, "-")}.png`) }).catch(() => {});
+  } finally {
+    await v.context.close();
+  }
+}
+
+const shot = async (v, name) => { if (shots) await v.page.screenshot({ path: join(shots, `${name}.png`) }); };
+const side = (v, selector) => v.page.locator(selector).first().boundingBox();
+
+// ---- the map ----
+for (const size of ["phone", "desk"]) {
+  for (const language of ["en", "ar"]) {
+    await check(`map ${size} ${language}`, { size, language }, async (v) => {
+      await v.go("/#at=0.6/20/20");
+      const state = await mapState(v.page);
+      assert.ok(state.colours > 20, `the canvas shows ${state.colours} colours`);
+      assert.ok((state.layers["sites-cluster"] ?? 0) > 3, `clusters: ${JSON.stringify(state.layers)}`);
+      assert.equal(state.layers["hotspots-fill"] ?? 0, 0, "the public sees no hotspot");
+      assert.ok(!v.requests.some((r) => r.includes("/clusters") || r.includes("/tiles/hotspots")), "the public asks for no hotspot");
+      assert.equal(await v.page.getAttribute("html", "dir"), language === "ar" ? "rtl" : "ltr");
+      const { width } = sizes[size];
+      const brand = await side(v, ".brand"), zoom = await side(v, ".maplibregl-ctrl-zoom-in");
+      const [first, last] = language === "ar" ? [zoom, brand] : [brand, zoom];
+      assert.ok(first.x < width / 2 && last.x > width / 2, `brand at ${brand.x}, zoom at ${zoom.x}`);
+      const scroll = await v.page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(scroll <= width, `the page is ${scroll} wide`);
+      await shot(v, `map-${size}-${language}`);
+    });
+  }
+}
+
+await check("map counts every site at the widest zoom", {}, async (v) => {
+  await v.go("/#at=0.2/0/0");
+  await mapState(v.page);
+  const { counted, matched } = await v.page.evaluate(async () => {
+    const { matched } = await (await fetch("/api/v1/sites?limit=1")).json();
+    const map = document.querySelector("[data-map]").map;
+    const tile = map.querySourceFeatures("sites", { sourceLayer: "sites" });
+    const seen = new Map(tile.map((f) => [f.properties.id ?? JSON.stringify(f.geometry.coordinates), Number(f.properties.count ?? 1)]));
+    return { counted: [...seen.values()].reduce((a, b) => a + b, 0), matched };
+  });
+  assert.equal(counted, matched);
+});
+
+await check("map: a cluster opens, a site opens its sheet, the address follows", {}, async (v) => {
+  await v.go("/#at=5/41.9/12.5");
+  await mapState(v.page);
+  const cluster = await v.page.evaluate(() => {
+    const map = document.querySelector("[data-map]").map;
+    const box = map.getCanvas().getBoundingClientRect();
+    const f = map.queryRenderedFeatures({ layers: ["sites-cluster"] })
+      .map((c) => map.project(c.geometry.coordinates)).find((p) => p.x > 60 && p.y > 90 && p.x < box.width - 90 && p.y < box.height - 60);
+    return f && { x: box.x + f.x, y: box.y + f.y, zoom: map.getZoom() };
+  });
+  if (cluster) {
+    await v.page.mouse.click(cluster.x, cluster.y);
+    await v.page.waitForFunction((z) => document.querySelector("[data-map]").map.getZoom() > z + 1, cluster.zoom);
+    await v.page.waitForFunction(() => !location.hash.startsWith("#at=5.00/"));
+  }
+  const id = await v.page.evaluate(async () => (await (await fetch("/api/v1/sites?q=peter&limit=1")).json()).sites[0]);
+  await v.go(`/?x#at=14/${id.lat}/${id.lon}`);
+  await mapState(v.page);
+  const box = await side(v, ".maplibregl-canvas");
+  await v.page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+  await v.page.waitForSelector(".sheetbox .name");
+  assert.ok(v.page.url().includes(`site=${id.id}`), v.page.url());
+  await shot(v, "map-sheet-desk");
+  await v.page.keyboard.press("Escape");
+  await v.page.waitForSelector(".sheetbox", { state: "detached" });
+});
+
+await check("map: filters by faith, and by class with honest numbers", {}, async (v) => {
+  await v.go("/#at=1/20/20");
+  const all = (await mapState(v.page)).sites;
+  await v.page.selectOption("#religion", "sikh");
+  await v.page.waitForFunction(() => document.querySelector("[data-map]").map.areTilesLoaded());
+  await v.page.waitForFunction((n) => {
+    const fs = document.querySelector("[data-map]").map.queryRenderedFeatures({ layers: ["sites-cluster", "sites-one"] });
+    return fs.length > 0 && fs.reduce((a, f) => a + Number(f.properties.count ?? 1), 0) < n / 4;
+  }, all);
+  assert.ok(v.page.url().includes("religion=sikh"));
+  await v.page.selectOption("#class", "place_of_worship");
+  await v.page.waitForFunction(() => /\d/.test(document.querySelector(".side [role=status]")?.textContent ?? ""));
+  const said = await v.page.textContent(".side [role=status]");
+  const matched = await v.page.evaluate(async () => (await (await fetch("/api/v1/sites?religion=sikh&class=place_of_worship&limit=1")).json()).matched);
+  assert.ok(said.includes(String(matched)), `${said} / ${matched}`);
+});
+
+await check("map: sites in view by keyboard", { size: "phone", language: "ar" }, async (v) => {
+  await v.go("/#at=12/31.777/35.232");
+  await mapState(v.page);
+  await v.page.focus(".open-panel");
+  await v.page.keyboard.press("Enter");
+  await v.page.focus(".side details > summary");
+  await v.page.keyboard.press("Enter");
+  await v.page.waitForSelector(".inview button");
+  await v.page.focus(".inview button");
+  await v.page.keyboard.press("Enter");
+  await v.page.waitForSelector(".sheetbox .name");
+  assert.equal(await v.page.evaluate(() => document.activeElement?.className.includes("sheetbox")), true);
+  await shot(v, "map-sheet-phone-ar");
+});
+
+await check("map in the dark", { colorScheme: "dark" }, async (v) => {
+  await v.go("/#at=1.5/20/20");
+  await mapState(v.page);
+  assert.equal(await v.page.evaluate(() => document.querySelector("[data-map]").map.getPaintProperty("sea", "background-color")), "#10191f");
+  await shot(v, "map-desk-dark");
+});
+
+// ---- the desk ----
+if (server.hotspots) {
+  for (const size of ["phone", "desk"]) {
+    for (const language of ["en", "ar"]) {
+      await check(`a reviewer sees a hotspot, ${size} ${language}`, { size, language }, async (v) => {
+        await signIn(v, users.reviewer);
+        const cluster = await v.page.evaluate(async () => (await (await fetch("/api/v1/clusters")).json()).clusters[0]);
+        assert.ok(cluster, "the watch found no hotspot");
+        await v.page.click("a[href='/desk/hotspots']");
+        await v.page.waitForSelector("dl.facts");
+        const said = await v.page.textContent("dl.facts");
+        assert.ok(said.includes(new Intl.NumberFormat(language).format(cluster.observed)), said);
+        await v.page.click("main a[href^='/#at=']");
+        await mapState(v.page);
+        await v.page.waitForFunction(() => document.querySelector("[data-map]").map.queryRenderedFeatures({ layers: ["hotspots-fill"] }).length > 0);
+        await shot(v, `hotspot-${size}-${language}`);
+      });
+    }
+  }
+  await check("a coordinator approves a warning, then the public sees its area", {}, async (v) => {
+    await signIn(v, users.coordinator);
+    await v.page.click("a[href='/desk/warnings']");
+    await v.page.waitForSelector("article.card");
+    await shot(v, "desk-warnings");
+    await v.page.locator("article.card:has(.mark.unsure) button").first().click();
+    await v.page.check("dialog input[value=Public]");
+    await v.page.click("dialog button[type=submit]");
+    await v.page.waitForSelector("article.card .mark.good");
+    const guest = await visitor(browser, origin, { size: "phone" });
+    await guest.go("/");
+    const [warning] = await guest.page.evaluate(async () => (await (await fetch("/api/v1/warnings")).json()).warnings);
+    assert.equal(warning.scope, "Public");
+    assert.equal(warning.coarse, true);
+    await guest.go(`/?y#at=5/${warning.lat}/${warning.lon}`);
+    await mapState(guest.page);
+    await guest.page.waitForFunction(() => document.querySelector("[data-map]").map.queryRenderedFeatures({ layers: ["warnings-fill"] }).length > 0);
+    assert.deepEqual(guest.faults, []);
+    await guest.context.close();
+  });
+  await check("a reviewer cannot decide", {}, async (v) => {
+    await signIn(v, users.reviewer);
+    await v.page.click("a[href='/desk/warnings']");
+    await v.page.waitForSelector("article.card");
+    assert.equal(await v.page.locator("article.card button").count(), 0);
+  });
+}
+
+await check("a wrong password is refused beside its field", {}, async (v) => {
+  v.allow.push(/401.*session/);
+  await v.go("/desk");
+  await v.page.fill("#name", users.reviewer[0]);
+  await v.page.fill("#password", "not this one");
+  await v.page.click("main form button[type=submit]");
+  await v.page.waitForSelector("#refused");
+});
+
+// ---- reports ----
+let receipt = "";
+await check("report: sent, receipt shown, small before the map", { size: "phone" }, async (v) => {
+  let bytes = 0;
+  const counted = [];
+  v.page.on("requestfinished", (r) => {
+    if (!/\.(js|css)$|\/report$/.test(new URL(r.url()).pathname)) return;
+    counted.push(r.sizes().then((s) => { bytes += s.responseBodySize; }));
+  });
+  await v.go("/report");
+  await v.page.waitForSelector("#text");
+  await v.page.waitForLoadState("networkidle");
+  await Promise.all(counted);
+  assert.ok(!v.requests.some((r) => /maplibre|\/map-/.test(r)), "the map was loaded");
+  assert.ok(bytes > 1000 && bytes < 60 * 1024, `first load is ${bytes} bytes`);
+  console.log(`     first load of the report page without the map: ${bytes} bytes on the wire`);
+  const emergency = await side(v, ".emergency"), form = await side(v, "form");
+  assert.ok(emergency.y < form.y, "the emergency note stands first");
+  await v.page.click("main form button[type=submit]");
+  await v.page.waitForSelector("#text-wrong");
+  assert.equal(await v.page.evaluate(() => document.activeElement?.id), "text");
+  await shot(v, "report");
+  await v.page.fill("#text", "A window of the prayer hall was broken during the night. Nobody was hurt.");
+  await v.page.selectOption("#kind", "PRP-05");
+  await v.page.click("details summary");
+  await v.page.fill("#lat", "33,51");
+  await v.page.fill("#lon", "36.29");
+  await v.page.click("details button");
+  await v.page.waitForSelector("[data-place]");
+  await v.page.click("main form button[type=submit]");
+  receipt = (await v.page.textContent("[data-receipt]")).trim();
+  assert.ok(receipt.length >= 16, receipt);
+  const kept = await v.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }) + location.href);
+  assert.ok(!kept.includes(receipt) && !kept.includes("window of the prayer"), "something was kept");
+  await shot(v, "report-receipt");
+});
+
+await check("report: refusals stand beside their field", {}, async (v) => {
+  v.allow.push(/40[0-9].*\/reports/);
+  await v.context.route("**/api/v1/reports", (r) => r.fulfill({ status: 400, contentType: "application/problem+json",
+    body: JSON.stringify({ type: "about:blank", title: "Bad Request", status: 400, detail: "/text: holds what cannot be text" }) }));
+  await v.go("/report");
+  await v.page.fill("#text", "x");
+  await v.page.click("main form button[type=submit]");
+  await v.page.waitForSelector("#text-wrong");
+  assert.match(await v.page.textContent("#text-wrong"), /cannot be text/);
+});
+
+await check("report: proof of work is done in the background", {}, async (v) => {
+  v.allow.push(/429.*\/reports/);
+  const challenge = "a.test.challenge";
+  let proof;
+  await v.context.route("**/api/v1/reports", async (r) => {
+    const body = r.request().postDataJSON();
+    if (!body.proof) {
+      return r.fulfill({ status: 429, contentType: "application/problem+json", body: JSON.stringify({
+        type: "about:blank", title: "Too Many Requests", status: 429, code: "proof-needed", detail: "x",
+        proof: { algorithm: "sha-256", challenge, bits: 16, expires_in_s: 300 } }) });
+    }
+    proof = body.proof;
+    delete body.proof;
+    return r.continue({ postData: JSON.stringify(body) });
+  });
+  await v.go("/report");
+  await v.page.fill("#text", "Stones were thrown at the gate.");
+  await v.page.click("main form button[type=submit]");
+  await v.page.waitForSelector("[data-receipt]");
+  assert.equal(proof.challenge, challenge);
+  assert.equal(createHash("sha256").update(`${challenge}:${proof.nonce}`).digest().readUInt16BE(0), 0);
+});
+
+await check("report: waits for the line, and keeps nothing unasked", { language: "ar", size: "phone" }, async (v) => {
+  v.allow.push(/ERR_INTERNET_DISCONNECTED/);
+  await v.go("/report");
+  await v.page.waitForSelector("#text");
+  await v.page.waitForLoadState("networkidle");
+  await v.page.fill("#text", "كُسرت نافذة المصلى ليلًا.");
+  assert.equal(await v.page.evaluate(() => localStorage.length), 0);
+  await v.page.check("label.check input");
+  assert.ok((await v.page.evaluate(() => localStorage.getItem("fane.report")))?.includes("نافذة"));
+  await v.context.setOffline(true);
+  await v.page.click("main form button[type=submit]");
+  await v.page.waitForSelector(".note.warn");
+  await v.context.setOffline(false);
+  await v.page.waitForSelector("[data-receipt]");
+  assert.equal(await v.page.evaluate(() => localStorage.length), 0, "the draft is erased once it is sent");
+});
+
+await check("report: the quick exit leaves an empty page", {}, async (v) => {
+  await v.go("/report");
+  await v.page.fill("#text", "something");
+  for (let i = 0; i < 3; i++) await v.page.keyboard.press("Escape");
+  await v.page.waitForURL("about:blank");
+});
+
+await check("status by receipt, which goes nowhere else", {}, async (v) => {
+  assert.ok(receipt, "no receipt from the check before");
+  await v.go("/status");
+  await v.page.fill("#receipt", receipt);
+  await v.page.click("main form button[type=submit]");
+  await v.page.waitForSelector(".note.good");
+  assert.match(await v.page.textContent(".note.good"), /Received/);
+  assert.ok(!v.requests.some((r) => r.includes(receipt)), "the receipt stood in an address");
+  const kept = await v.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }) + location.href + JSON.stringify(history.state));
+  assert.ok(!kept.includes(receipt));
+  v.allow.push(/40[0-9].*status/);
+  await v.page.fill("#receipt", "0000-0000-0000");
+  await v.page.click("main form button[type=submit]");
+  await v.page.waitForSelector("#receipt-wrong");
+});
+
+await check("the desk reads the report and takes it into review", {}, async (v) => {
+  await signIn(v, users.reviewer);
+  const card = v.page.locator("article.card", { hasText: "window of the prayer hall" }).first();
+  await card.waitFor();
+  await card.locator(".row button").first().click();
+  await card.locator(".mark", { hasText: "In review" }).waitFor();
+  await shot(v, "desk-reports");
+});
+
+// ---- lists and sheets ----
+await check("list by keyboard", {}, async (v) => {
+  await v.go("/list");
+  await v.page.waitForSelector("table tbody tr");
+  const rows = await v.page.locator("tbody tr").count();
+  assert.equal(rows, 50);
+  await v.page.focus("#q");
+  await v.page.keyboard.type("cathedral");
+  await v.page.keyboard.press("Enter");
+  await v.page.waitForURL(/q=cathedral/);
+  await v.page.waitForFunction(() => [...document.querySelectorAll("tbody tr td:first-child")].every((td) => /cathedral/i.test(td.textContent)));
+  for (let i = 0; i < 12 && !(await v.page.evaluate(() => document.activeElement?.matches("tbody a"))); i++) await v.page.keyboard.press("Tab");
+  await v.page.keyboard.press("Enter");
+  await v.page.waitForURL(/\/site\//);
+  await v.page.waitForSelector("h1.name");
+  assert.equal(await v.page.evaluate(() => document.activeElement?.id), "main");
+});
+
+await check("list pages to its end by cursor", {}, async (v) => {
+  await v.go("/list?religion=buddhist");
+  await v.page.waitForSelector("tbody tr");
+  const matched = await v.page.evaluate(async () => (await (await fetch("/api/v1/sites?religion=buddhist&limit=1")).json()).matched);
+  for (let i = 0; i < 20; i++) {
+    const more = v.page.locator("main .page > p.row > button");
+    if ((await more.count()) === 0) break;
+    const rows = await v.page.locator("tbody tr").count();
+    await more.click();
+    await v.page.waitForFunction((n) => document.querySelectorAll("tbody tr").length > n, rows);
+  }
+  assert.equal(await v.page.locator("tbody tr").count(), matched);
+});
+
+await check("site page: names with language and direction, sources, print", { language: "ar", size: "phone" }, async (v) => {
+  await v.go("/list?q=sepulchre");
+  await v.page.click("tbody a");
+  await v.page.waitForSelector("h1.name");
+  assert.equal(await v.page.getAttribute("h1.name", "lang"), "ar");
+  assert.equal(await v.page.getAttribute("h1.name", "dir"), "rtl");
+  assert.equal(await v.page.locator(".other bdi[lang=en]").count(), 1);
+  await v.page.waitForSelector("svg.locator");
+  assert.ok((await v.page.locator(".source").count()) >= 1);
+  await shot(v, "site-phone-ar");
+  await v.page.emulateMedia({ media: "print" });
+  assert.equal(await v.page.locator("header.bar").isVisible(), false);
+});
+
+await check("incidents: the public sees verified ones only", { language: "ar" }, async (v) => {
+  await v.go("/incidents");
+  await v.page.waitForSelector("article.card");
+  const codes = await v.page.evaluate(async () => (await (await fetch("/api/v1/incidents?limit=500")).json()).incidents.map((i) => [i.verification, i.coarse]));
+  assert.ok(codes.length > 0 && codes.every(([code, coarse]) => /^V[34]$/.test(code) && coarse === true), JSON.stringify(codes.slice(0, 3)));
+});
+
+await check("language: switches in place, both ways", {}, async (v) => {
+  await v.go("/about");
+  const heading = await v.page.textContent("h1");
+  await v.page.click(".language");
+  await v.page.waitForFunction(() => document.documentElement.dir === "rtl");
+  assert.notEqual(await v.page.textContent("h1"), heading);
+  await v.page.click(".language");
+  await v.page.waitForFunction(() => document.documentElement.dir === "ltr");
+  assert.equal(await v.page.textContent("h1"), heading);
+});
+
+// ---- every page: axe ----
+const site = await (async () => {
+  const { sites } = await (await fetch(`${origin}/api/v1/sites?q=jerusalem&limit=1`)).json();
+  return sites[0]?.id ?? (await (await fetch(`${origin}/api/v1/sites?limit=1`)).json()).sites[0].id;
+})();
+async function axe(v) {
+  await v.page.evaluate(axeSource());
+  const found = await v.page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }));
+  const bad = found.violations.filter((x) => x.impact === "serious" || x.impact === "critical");
+  assert.deepEqual(bad.map((x) => `${x.id}: ${x.nodes.slice(0, 3).map((n) => `${n.target.join(" ")} ${n.any[0]?.message ?? ""}`).join(" | ")}`), []);
+}
+for (const path of ["/", `/site/${site}`, "/list", "/incidents", "/report", "/status", "/desk", "/about", "/nowhere"]) {
+  for (const [size, language, colorScheme] of [["phone", "ar", "light"], ["desk", "en", "dark"]]) {
+    await check(`axe ${path.replace(site, "ID")} ${language} ${colorScheme}`, { size, language, colorScheme }, async (v) => {
+      v.allow.push(/401.*session/);
+      await v.go(path);
+      if (path === "/") await mapState(v.page);
+      await v.page.waitForLoadState("networkidle");
+      await v.page.waitForSelector("h1");
+      await axe(v);
+      await shot(v, `page-${path.split("/")[1] || "map"}-${size}-${language}`);
+    });
+  }
+}
+await check("axe desk, every part", { language: "ar" }, async (v) => {
+  await signIn(v, users.coordinator);
+  for (const tab of ["reports", "incidents", "hotspots", "warnings"]) {
+    await v.page.click(`a[href='/desk/${tab}']`);
+    await v.page.waitForLoadState("networkidle");
+    await axe(v);
+    await shot(v, `desk-${tab}-ar`);
+  }
+});
+
+await browser.close();
+if (failed && server.log()) console.log(server.log().split("\n").slice(-15).join("\n"));
+await server.stop();
+console.log(`web: ${passed} passed, ${failed} failed (${server.real ? "fane serve" : "stand-in server"}, node ${process.version})`);
+process.exit(failed ? 1 : 0);
