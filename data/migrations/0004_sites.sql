@@ -32,17 +32,18 @@ CREATE TABLE source_release (
 ) {strict};
 CREATE INDEX source_release_source ON source_release (source, started_us, id);
 
--- A site as it is shown. cell: Morton key of the true place, -1 without one. shown_*: the place the public may know
+-- A site as it is shown. Its short code is the first 40 bits of public_id. names: lines of a language tag (empty: the local
+-- name), a tab, and the name; in the row itself because every list wants them. cell: Morton key of the true place, -1 without one. shown_*: the place the public may know
 -- (the true one; the grid's centre for COARSE; NULL for HIDDEN). visibility: 0 public, 1 coarse, 2 hidden.
 CREATE TABLE site (
     id {blob} NOT NULL PRIMARY KEY,
     public_id {blob} NOT NULL UNIQUE,
-    code {int64} NOT NULL UNIQUE,
     class {text} NOT NULL,
     kind {text} NOT NULL,
     religion {text} NOT NULL,
     denomination {text} NOT NULL,
     name {text} NOT NULL,
+    names {text} NOT NULL,
     search {text} NOT NULL,
     lat {real},
     lon {real},
@@ -69,14 +70,6 @@ CREATE TABLE site (
 -- Lists, counts and the atlas run over this index alone.
 CREATE INDEX site_shown ON site (shown_cell, id, religion, kind, class, country);
 CREATE INDEX site_guarded ON site (cell, id) WHERE visibility <> 0;
-
-CREATE TABLE site_name (
-    site {blob} NOT NULL,
-    seq {int64} NOT NULL,
-    lang {text} NOT NULL,
-    text {text} NOT NULL,
-    PRIMARY KEY (site, seq)
-) {strict_keyed};
 
 -- Polygon or multipolygon, WGS 84, little-endian WKB.
 CREATE TABLE site_footprint (
@@ -109,6 +102,7 @@ CREATE TABLE site_source_past (
     digest {blob} NOT NULL,
     since_release {blob} NOT NULL,
     raw {text} NOT NULL,
+    names {text} NOT NULL,
     footprint {blob},
     PRIMARY KEY (source, external_id, until_release)
 ) {strict_keyed};

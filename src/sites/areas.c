@@ -14,10 +14,11 @@
 #include "wire/json_stream.h"
 
 #define BUILTIN "web/areas/countries.geojson"
+#define BOXES   "web/areas/disputed.geojson"
 #define NEUTRAL                                                                                                        \
     "The status of this area is disputed. The code shown does not imply any opinion on its legal status."
 
-enum { LAYER_OWN, LAYER_BUILTIN, LAYERS_COUNTRY, LAYER_ADMIN1 = LAYERS_COUNTRY, LAYERS };
+enum { LAYER_OWN, LAYER_BUILTIN, LAYERS_COUNTRY, LAYER_ADMIN1 = LAYERS_COUNTRY, LAYER_BOXES, LAYERS };
 
 struct areas {
     struct area_layer *layers[LAYERS];
@@ -88,6 +89,35 @@ static enum rc builtin_feature(void *ctx, const struct json_item *item, struct e
     return area_layer_add(l->a->layers[LAYER_BUILTIN], &row.info, &shape, err);
 }
 
+/* A box says in "drawn_as" whose polygon it speaks of; that stands in the code of the area. */
+static enum rc box_feature(void *ctx, const struct json_item *item, struct err *err)
+{
+    struct load *l = ctx;
+    struct area_row row = {0};
+    struct geo_shape shape;
+    arena_reset(&l->mem);
+    const char *fault = item->fault ? item->fault : feature_read(l->a->iso, item->value, &row);
+    if (fault)
+        return err_set(err, RC_DAMAGED, "feature %lld: %s", (long long)item->index, fault);
+    row.info.code = json_str_or_empty(json_object_get(item->value, "properties"), "drawn_as");
+    TRY(geojson_shape(json_object_get(item->value, "geometry"), &l->mem, &shape, err));
+    return area_layer_add(l->a->layers[LAYER_BOXES], &row.info, &shape, err);
+}
+
+static enum rc asset_read(struct load *l, const char *path, json_item_fn fn, struct err *err)
+{
+    const struct asset *asset = asset_find(str_of(path));
+    if (!asset) {
+        log_line(LOG_WARN, "areas.missing", "asset=\"%s\" effect=\"sites get no country by place\"", path);
+        return RC_OK;
+    }
+    struct str text = {(const char *)asset->p, asset->n};
+    enum rc rc = geojson_each_feature(str_source(&text), fn, l, NULL, err);
+    if (rc != RC_OK)
+        err_add(err, "%s", path);
+    return rc;
+}
+
 static enum rc stored_area(void *ctx, const struct area_row *row, struct err *err)
 {
     struct load *l = ctx;
@@ -102,16 +132,9 @@ static enum rc layers_fill(struct areas *a, struct store *st, struct err *err)
     struct load l = {.a = a};
     TRY(iso_codes_new(&a->iso, err));
     arena_init(&l.mem);
-    const struct asset *asset = asset_find(STR(BUILTIN));
-    enum rc rc = RC_OK;
-    if (asset) {
-        struct str text = {(const char *)asset->p, asset->n};
-        rc = geojson_each_feature(str_source(&text), builtin_feature, &l, NULL, err);
-        if (rc != RC_OK)
-            err_add(err, BUILTIN);
-    } else {
-        log_line(LOG_WARN, "areas.missing", "asset=\"%s\" effect=\"sites get no country by place\"", BUILTIN);
-    }
+    enum rc rc = asset_read(&l, BUILTIN, builtin_feature, err);
+    if (rc == RC_OK)
+        rc = asset_read(&l, BOXES, box_feature, err);
     if (rc == RC_OK && st)
         rc = areas_store_each(st, stored_area, &l, err);
     arena_fini(&l.mem);
@@ -147,6 +170,15 @@ void areas_free(struct areas *a)
 
 /* ---- asking ---- */
 
+/* What the map draws as one country and a box of data/areas/disputed.csv flags. */
+static const struct area_info *boxed(const struct areas *a, struct geo_point p, const struct area_info *drawn)
+{
+    const struct area_layer *l = a->layers[LAYER_BOXES];
+    int found = drawn && area_layer_count(l) > 0 ? area_layer_find(l, p, STR_NONE) : AREA_NONE;
+    bool is_meant = found != AREA_NONE && str_is_equal(area_layer_info(l, found)->code, drawn->country);
+    return is_meant ? area_layer_info(l, found) : drawn;
+}
+
 static const struct area_info *country_holding(const struct areas *a, struct geo_point p)
 {
     for (int i = 0; i < LAYERS_COUNTRY; i++) {
@@ -154,7 +186,7 @@ static const struct area_info *country_holding(const struct areas *a, struct geo
             continue;
         int found = area_layer_find(a->layers[i], p, STR_NONE);
         if (found != AREA_NONE)
-            return area_layer_info(a->layers[i], found);
+            return boxed(a, p, area_layer_info(a->layers[i], found));
     }
     return NULL;
 }
@@ -195,7 +227,7 @@ static const struct area_info *country_decide(const struct areas *a, struct geo_
         if (near)
             return near;
     }
-    return holds ? holds : country_near(a, p, STR_NONE, NULL);
+    return holds ? holds : boxed(a, p, country_near(a, p, STR_NONE, NULL));
 }
 
 static struct str admin1_decide(const struct areas *a, struct geo_point p, struct str country)

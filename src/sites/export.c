@@ -229,6 +229,7 @@ enum rc sites_export(struct store *st, const struct sites_export_options *opt, c
     sha256_begin(&x->hash);
     x->page->viewer = viewer;
     x->page->where = sites_where_of(&opt->filter, viewer, &x->mem);
+    x->page->where.want_names = true;
     enum rc rc = opt->format == SITES_EXPORT_CSV ? csv(x, err) : geojson(x, err);
     if (rc == RC_OK) {
         x->report.digest = sha256_end(&x->hash);

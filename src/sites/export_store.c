@@ -60,7 +60,6 @@ enum rc export_page_read(struct store_tx *tx, void *ctx, struct err *err)
     arena_reset(&p->mem);
     TRY(sites_range_read(tx, &p->where, p->viewer, p->range.first, p->range.last, p->after, EXPORT_PAGE, &p->mem, p->sites,
                          p->keys, &p->n, err));
-    TRY(sites_names_read(tx, p->sites, p->n, &p->mem, err));
     p->extras = ARENA_NEW_N(&p->mem, struct export_site, EXPORT_PAGE);
     for (size_t at = 0; at < p->n && p->want_extras; at += CHUNK)
         TRY(chunk_read(tx, p, at, at + CHUNK < p->n ? at + CHUNK : p->n, err));

@@ -26,8 +26,8 @@ enum {
     IMPORT_SOURCE_MAX = 100,   /* bytes of a source's name */
     IMPORT_TEXT_MAX = 500,     /* bytes of licence, attribution, label, external id */
     IMPORT_CLASSES_MAX = 32,
-    IMPORT_BATCH_RECORDS = 4096,
-    IMPORT_BATCH_BYTES = 16 << 20
+    IMPORT_BATCH_RECORDS = 16384,
+    IMPORT_BATCH_BYTES = 24 << 20
 };
 
 enum import_phase { IMPORT_READING, IMPORT_APPLYING };

@@ -19,7 +19,6 @@ struct import_item {
     bool is_in_file, is_stored, is_gone_before;
     struct sha256 digest, stored_digest;
     struct uuid site, public_id;
-    uint64_t code;
     enum import_act act;
     struct record_rows rows; /* added and updated ones */
 };
@@ -36,6 +35,8 @@ struct import_batch {
     struct arena mem;
     struct import_item *items;
     size_t n;
+    struct import_item **by_cell; /* the added ones, so that neighbours in space are neighbours in the tables */
+    size_t by_cell_n;
     size_t bytes;
     int64_t number;
     struct release_row *release; /* borrowed */
@@ -71,7 +72,7 @@ MUST_CHECK enum rc import_release_open(struct store *st, struct import_open *o, 
 MUST_CHECK enum rc import_release_close(struct store *st, struct release_row *r, struct uuid actor, struct err *err);
 /* A store_fn; ctx: struct import_batch. */
 enum rc import_batch_write(struct store_tx *tx, void *ctx, struct err *err);
-/* New codes and public ids, for when one of 2^40 was taken. */
+/* New public ids. */
 void import_batch_rename(struct import_batch *b);
 /* A ledger_check_fn over the rows of releases. */
 enum rc import_releases_check(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err);

@@ -196,6 +196,28 @@ static struct str search_text(const struct site_draft *d, struct arena *mem)
     return out;
 }
 
+static void plain_put(struct buf *b, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        buf_add_char(b, (unsigned char)s.p[i] < ' ' ? ' ' : s.p[i]);
+}
+
+/* Lines of "lang TAB name". */
+static struct str names_text(const struct site_draft *d, struct arena *mem)
+{
+    struct buf b;
+    buf_init(&b, 0);
+    for (size_t i = 0; i < d->names_n; i++) {
+        plain_put(&b, d->names[i].lang);
+        buf_add_char(&b, '\t');
+        plain_put(&b, d->names[i].text);
+        buf_add_char(&b, '\n');
+    }
+    struct str out = str_copy(mem, buf_str(&b));
+    buf_fini(&b);
+    return out;
+}
+
 /* The source's words, apart from what we made of them. */
 static struct str raw_json(const struct site_draft *d, struct arena *mem)
 {
@@ -227,17 +249,6 @@ static struct str raw_json(const struct site_draft *d, struct arena *mem)
         json_put_bool(&j, "disputed", true);
     if (d->is_unverified)
         json_put_bool(&j, "unverified", true);
-    if (d->names_n) {
-        json_key(&j, "names");
-        json_begin_array(&j);
-        for (size_t i = 0; i < d->names_n; i++) {
-            json_begin_array(&j);
-            json_str(&j, d->names[i].lang);
-            json_str(&j, d->names[i].text);
-            json_end_array(&j);
-        }
-        json_end_array(&j);
-    }
     json_end_object(&j);
     struct str out = str_copy(mem, buf_str(&b));
     buf_fini(&b);
@@ -291,13 +302,12 @@ enum rc record_rows_make(struct str external_id, struct str bytes, const struct 
                             .whs_year = d.whs_year,
                             .note = d.note,
                             .source_text = d.source_text,
-                            .names = d.names,
-                            .names_n = d.names_n,
                             .footprint = d.footprint_wkb};
     r.religion = vocab_religion(v, d.religion);
     r.kind = str_is_empty(d.kind) ? vocab_kind_for(v, d.class_code, r.religion) : d.kind;
     r.status = str_is_empty(d.status) ? STR("present") : d.status;
     r.name = name_shown(&d);
+    r.names = names_text(&d, mem);
     r.search = search_text(&d, mem);
     r.raw = raw_json(&d, mem);
     place_fill(&d, areas, &r);

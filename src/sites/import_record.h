@@ -31,8 +31,7 @@ struct record_rows {
     bool is_disputed, is_unverified, is_synthetic, is_guarded;
     struct str heritage, wikidata, unesco, status, note, source_text;
     int whs_year;
-    const struct site_name *names;
-    size_t names_n;
+    struct str names; /* as the table keeps them */
     struct str footprint, raw;
 };
 MUST_CHECK enum rc record_rows_make(struct str external_id, struct str bytes, const struct vocab *v,

@@ -291,11 +291,10 @@ enum rc import_release_close(struct store *st, struct release_row *r, struct uui
 /* ---- batches ---- */
 
 static const char *const SITE_COLUMNS[] = {
-    "id",        "public_id", "code",     "class",       "kind",          "religion",     "denomination", "name",
+    "id",        "public_id", "class",    "kind",        "religion",      "denomination", "name",         "names",
     "search",    "lat",       "lon",      "cell",        "precision_m",   "shown_cell",   "shown_lat",    "shown_lon",
     "country",   "admin1",    "is_disputed", "heritage", "whs_year",      "wikidata",     "unesco",       "status",
     "visibility", "is_unverified", "is_synthetic", "note", "created_us",  "updated_us"};
-static const char *const NAME_COLUMNS[] = {"site", "seq", "lang", "text"};
 static const char *const FOOTPRINT_COLUMNS[] = {"site", "wkb"};
 static const char *const RECORD_COLUMNS[] = {"source",        "external_id",  "site",        "digest", "first_release",
                                              "last_release", "source_text", "raw"};
@@ -317,8 +316,8 @@ static enum rc site_row(struct store_bulk *bulk, const struct import_batch *b, c
     enum visibility v = r->is_guarded ? VISIBILITY_HIDDEN : b->visibility;
     bool is_coarse = v == VISIBILITY_COARSE, is_shown = v != VISIBILITY_HIDDEN, p = r->has_place;
     struct store_arg args[] = {
-        SA_UUID(it->site), SA_UUID(it->public_id), SA_INT(it->code), SA_TEXT(r->class_code), SA_TEXT(r->kind),
-        SA_TEXT(r->religion), SA_TEXT(r->denomination), SA_TEXT(r->name), SA_TEXT(r->search),
+        SA_UUID(it->site), SA_UUID(it->public_id), SA_TEXT(r->class_code), SA_TEXT(r->kind),
+        SA_TEXT(r->religion), SA_TEXT(r->denomination), SA_TEXT(r->name), SA_TEXT(r->names), SA_TEXT(r->search),
         real_or_null(p, r->lat_deg), real_or_null(p, r->lon_deg), SA_INT(r->cell), SA_REAL(r->precision_m),
         int_or_null(is_shown, is_coarse ? r->coarse_cell : r->cell), real_or_null(p && is_coarse, r->coarse_lat_deg),
         real_or_null(p && is_coarse, r->coarse_lon_deg), SA_TEXT(r->country), SA_TEXT(r->admin1), SA_INT(r->is_disputed),
@@ -326,18 +325,6 @@ static enum rc site_row(struct store_bulk *bulk, const struct import_batch *b, c
         SA_INT(v), SA_INT(r->is_unverified), SA_INT(r->is_synthetic), SA_TEXT(r->note), SA_TIME(b->now), SA_TIME(b->now)};
     ENSURE(SA_N(args) == SA_N(SITE_COLUMNS));
     return store_bulk_row(bulk, args, err);
-}
-
-static enum rc name_rows(struct store_bulk *bulk, const struct import_batch *b, const struct import_item *it,
-                         struct err *err)
-{
-    (void)b;
-    for (size_t k = 0; k < it->rows.names_n; k++) {
-        const struct site_name *name = &it->rows.names[k];
-        struct store_arg args[] = {SA_UUID(it->site), SA_INT(k), SA_TEXT(name->lang), SA_TEXT(name->text)};
-        TRY(store_bulk_row(bulk, args, err));
-    }
-    return RC_OK;
 }
 
 static enum rc footprint_row(struct store_bulk *bulk, const struct import_batch *b, const struct import_item *it,
@@ -377,17 +364,28 @@ static enum rc load(struct store_tx *tx, const struct import_batch *b, const cha
     return rc == RC_OK ? end : rc;
 }
 
+static enum rc load_sites(struct store_tx *tx, const struct import_batch *b, struct err *err)
+{
+    struct store_bulk *bulk;
+    TRY(store_bulk_open(tx, "site", SITE_COLUMNS, SA_N(SITE_COLUMNS), &bulk, err));
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < b->by_cell_n && rc == RC_OK; i++)
+        rc = site_row(bulk, b, b->by_cell[i], err);
+    struct err second;
+    enum rc end = store_bulk_close(bulk, rc == RC_OK, NULL, rc == RC_OK ? err : &second);
+    return rc == RC_OK ? end : rc;
+}
+
 enum { ADDED = 1u << IMPORT_ADD, CHANGED = 1u << IMPORT_UPDATE };
 
 static const struct store_sql PAST_SQL = {
-    "INSERT INTO site_source_past (source, external_id, until_release, site, digest, since_release, raw, footprint) "
-    "SELECT r.source, r.external_id, ?3, r.site, r.digest, r.last_release, r.raw, f.wkb FROM site_source r "
-    "LEFT JOIN site_footprint f ON f.site = r.site WHERE r.source = ?1 AND r.external_id = ?2 "
+    "INSERT INTO site_source_past (source, external_id, until_release, site, digest, since_release, raw, names, footprint) "
+    "SELECT r.source, r.external_id, ?3, r.site, r.digest, r.last_release, r.raw, s.names, f.wkb FROM site_source r "
+    "JOIN site s ON s.id = r.site LEFT JOIN site_footprint f ON f.site = r.site WHERE r.source = ?1 AND r.external_id = ?2 "
     "ON CONFLICT (source, external_id, until_release) DO NOTHING"};
 static const struct store_sql RECORD_SET_SQL = {
     "UPDATE site_source SET digest = ?3, last_release = ?4, gone_release = NULL, source_text = ?5, raw = ?6 "
     "WHERE source = ?1 AND external_id = ?2"};
-static const struct store_sql NAMES_DROP_SQL = {"DELETE FROM site_name WHERE site = ?1"};
 static const struct store_sql FOOTPRINT_DROP_SQL = {"DELETE FROM site_footprint WHERE site = ?1"};
 /* Who may see it stays; where it is shown follows from that (M4). */
 static const struct store_sql SITE_SET_SQL = {
@@ -395,14 +393,14 @@ static const struct store_sql SITE_SET_SQL = {
     "cell = ?10, precision_m = ?11, shown_cell = CASE visibility WHEN 0 THEN ?10 WHEN 1 THEN ?12 ELSE NULL END, "
     "shown_lat = CASE visibility WHEN 1 THEN ?13 ELSE NULL END, shown_lon = CASE visibility WHEN 1 THEN ?14 ELSE NULL END, "
     "country = ?15, admin1 = ?16, is_disputed = ?17, heritage = ?18, whs_year = ?19, wikidata = ?20, unesco = ?21, "
-    "status = ?22, is_unverified = ?23, is_synthetic = ?24, note = ?25, updated_us = ?26 WHERE id = ?1"};
+    "status = ?22, is_unverified = ?23, is_synthetic = ?24, note = ?25, updated_us = ?26, names = ?27 WHERE id = ?1"};
 static const struct store_sql RECORD_GONE_SQL = {
     "UPDATE site_source SET gone_release = ?3 WHERE source = ?1 AND external_id = ?2 AND gone_release IS NULL"};
 static const struct store_sql SITE_GONE_SQL = {
     "UPDATE site SET status = 'gone', shown_cell = NULL, shown_lat = NULL, shown_lon = NULL, updated_us = ?2 WHERE id = ?1 "
     "AND NOT EXISTS (SELECT 1 FROM site_source r WHERE r.site = ?1 AND r.gone_release IS NULL)"};
 
-enum { SET_ARGS = 26 };
+enum { SET_ARGS = 27 };
 
 static void site_set_args(const struct import_batch *b, const struct import_item *it, struct store_arg *out)
 {
@@ -414,7 +412,7 @@ static void site_set_args(const struct import_batch *b, const struct import_item
         SA_REAL(r->precision_m), SA_INT(r->coarse_cell), real_or_null(p, r->coarse_lat_deg),
         real_or_null(p, r->coarse_lon_deg), SA_TEXT(r->country), SA_TEXT(r->admin1), SA_INT(r->is_disputed),
         SA_TEXT(r->heritage), SA_INT(r->whs_year), SA_TEXT(r->wikidata), SA_TEXT(r->unesco), SA_TEXT(r->status),
-        SA_INT(r->is_unverified), SA_INT(r->is_synthetic), SA_TEXT(r->note), SA_TIME(b->now)};
+        SA_INT(r->is_unverified), SA_INT(r->is_synthetic), SA_TEXT(r->note), SA_TIME(b->now), SA_TEXT(r->names)};
     memcpy(out, args, sizeof args);
 }
 
@@ -475,7 +473,6 @@ static enum rc updates_write(struct store_tx *tx, const struct import_batch *b, 
     TRY(for_each(tx, b, &PAST_SQL, 3, fill_record_key, IMPORT_UPDATE, err));
     TRY(for_each(tx, b, &RECORD_SET_SQL, 6, fill_record_set, IMPORT_UPDATE, err));
     TRY(for_each(tx, b, &SITE_SET_SQL, SET_ARGS, site_set_args, IMPORT_UPDATE, err));
-    TRY(for_each(tx, b, &NAMES_DROP_SQL, 1, fill_site, IMPORT_UPDATE, err));
     TRY(for_each(tx, b, &FOOTPRINT_DROP_SQL, 1, fill_site, IMPORT_UPDATE, err));
     TRY(for_each(tx, b, &RECORD_GONE_SQL, 3, fill_record_key, IMPORT_GONE, err));
     return for_each(tx, b, &SITE_GONE_SQL, 2, fill_site_time, IMPORT_GONE, err);
@@ -537,10 +534,9 @@ enum rc import_batch_write(struct store_tx *tx, void *ctx, struct err *err)
     if (b->updated + b->gone > 0)
         TRY(updates_write(tx, b, err));
     if (b->added > 0) {
-        TRY(load(tx, b, "site", SITE_COLUMNS, SA_N(SITE_COLUMNS), site_row, ADDED, err));
+        TRY(load_sites(tx, b, err));
         TRY(load(tx, b, "site_source", RECORD_COLUMNS, SA_N(RECORD_COLUMNS), record_row, ADDED, err));
     }
-    TRY(load(tx, b, "site_name", NAME_COLUMNS, SA_N(NAME_COLUMNS), name_rows, ADDED | CHANGED, err));
     TRY(load(tx, b, "site_footprint", FOOTPRINT_COLUMNS, SA_N(FOOTPRINT_COLUMNS), footprint_row, ADDED | CHANGED, err));
     TRY(sites_changed(tx, b->now, err));
     return batch_entry(tx, b, err);
@@ -549,10 +545,8 @@ enum rc import_batch_write(struct store_tx *tx, void *ctx, struct err *err)
 void import_batch_rename(struct import_batch *b)
 {
     for (size_t i = 0; i < b->n; i++)
-        if (b->items[i].act == IMPORT_ADD) {
+        if (b->items[i].act == IMPORT_ADD)
             b->items[i].public_id = uuid_random();
-            b->items[i].code = code_random();
-        }
 }
 
 /* ---- what `fane verify` compares ---- */

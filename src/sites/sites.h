@@ -30,7 +30,7 @@ enum {
 struct site {
     struct uuid id; /* inside only */
     struct uuid public_id;
-    uint64_t code;
+    uint64_t code; /* the first 40 bits of public_id */
     struct str name;       /* the one to show when no language is asked for; may be empty */
     struct str class_code, kind, religion, denomination;
     bool has_place;

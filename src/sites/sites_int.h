@@ -10,15 +10,13 @@
 
 /* Columns of a whole site, from `site s`. */
 #define SITE_ROW                                                                                                       \
-    "s.id, s.public_id, s.code, s.class, s.kind, s.religion, s.denomination, s.name, s.lat, s.lon, s.cell, "           \
+    "s.id, s.public_id, s.class, s.kind, s.religion, s.denomination, s.name, s.lat, s.lon, s.cell, "           \
     "s.precision_m, s.country, s.admin1, s.is_disputed, s.heritage, s.whs_year, s.wikidata, s.unesco, s.status, "      \
-    "s.visibility, s.is_unverified, s.is_synthetic, s.note, s.created_us, s.updated_us"
-enum { SITE_ROW_COLUMNS = 26 };
+    "s.visibility, s.is_unverified, s.is_synthetic, s.note, s.created_us, s.updated_us, s.names"
+enum { SITE_ROW_COLUMNS = 26, SITE_ROW_NAMES = SITE_ROW_COLUMNS - 1 };
 
 /* Texts are copied into mem. The true place: ask sites_view next. */
-struct site sites_row(struct store_rows *rows, struct arena *mem);
-/* Reads the names of n sites, many at a time. */
-MUST_CHECK enum rc sites_names_read(struct store_tx *tx, struct site *sites, size_t n, struct arena *mem, struct err *err);
+struct site sites_row(struct store_rows *rows, bool want_names, struct arena *mem);
 
 /* Where a page goes on. */
 struct sites_key {
@@ -31,6 +29,7 @@ struct sites_key {
 struct sites_where {
     struct sites_filter filter;
     struct str like; /* folded, escaped, with % at both ends; "" = any */
+    bool want_names;
     bool is_inside;  /* this viewer sees true places */
     int most;        /* highest visibility this viewer sees */
 };

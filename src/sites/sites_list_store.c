@@ -64,7 +64,7 @@ enum rc sites_range_read(struct store_tx *tx, const struct sites_where *w, const
     *n = 0;
     TRY(store_query(tx, w->is_inside ? &INSIDE_SQL : &SHOWN_SQL, args, WHERE_ARGS, &rows, err));
     while (*n < limit && store_next(rows)) {
-        out[*n] = sites_row(rows, mem);
+        out[*n] = sites_row(rows, w->want_names, mem);
         keys[*n] = (struct sites_key){store_int(rows, SITE_ROW_COLUMNS), out[*n].id};
         if (sites_view(viewer, &out[*n]) == VIEW_DENIED)
             return store_finish(rows, err) == RC_OK ? err_set(err, RC_DAMAGED, "a site is listed that may not be seen")
@@ -92,68 +92,6 @@ enum rc sites_range_count(struct store_tx *tx, const struct sites_where *w, int6
         return count_by_index(tx, w, first, last, out, err);
     where_args(w, first, last, &begin, 0, args);
     return store_get_int(tx, w->is_inside ? &COUNT_INSIDE_SQL : &COUNT_SHOWN_SQL, args, WHERE_ARGS - 1, out, err);
-}
-
-/* ---- names of many ---- */
-
-enum { NAMES_CHUNK = 32 };
-static const struct store_sql NAMES_SQL = {
-    "SELECT site, lang, text FROM site_name WHERE site IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-    "?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32) ORDER BY site, seq"};
-
-static struct site *owner_of(struct site *sites, size_t n, struct uuid id)
-{
-    for (size_t i = 0; i < n; i++)
-        if (uuid_is_equal(sites[i].id, id))
-            return &sites[i];
-    return NULL;
-}
-
-/* Rows of one site stand together: they are gathered and handed over when the next site begins. */
-struct gather {
-    struct site *owner;
-    struct site_name names[SITE_NAMES_MAX];
-    size_t n;
-};
-
-static void gather_end(struct gather *g, struct arena *mem)
-{
-    if (g->owner) {
-        g->owner->names = arena_copy(mem, g->names, g->n * sizeof g->names[0]);
-        g->owner->names_n = g->n;
-    }
-    g->owner = NULL;
-    g->n = 0;
-}
-
-static enum rc names_chunk(struct store_tx *tx, struct site *sites, size_t n, struct gather *g, struct arena *mem,
-                           struct err *err)
-{
-    struct store_arg args[NAMES_CHUNK];
-    struct store_rows *rows;
-    for (size_t i = 0; i < NAMES_CHUNK; i++)
-        args[i] = SA_UUID(sites[i < n ? i : n - 1].id);
-    TRY(store_query(tx, &NAMES_SQL, args, NAMES_CHUNK, &rows, err));
-    while (store_next(rows)) {
-        struct uuid id = store_uuid(rows, 0);
-        if (!g->owner || !uuid_is_equal(g->owner->id, id)) {
-            gather_end(g, mem);
-            g->owner = owner_of(sites, n, id);
-        }
-        if (g->owner && g->n < SITE_NAMES_MAX)
-            g->names[g->n++] =
-                (struct site_name){str_copy(mem, store_text(rows, 1)), str_copy(mem, store_text(rows, 2))};
-    }
-    gather_end(g, mem);
-    return store_finish(rows, err);
-}
-
-enum rc sites_names_read(struct store_tx *tx, struct site *sites, size_t n, struct arena *mem, struct err *err)
-{
-    struct gather *g = ARENA_NEW(mem, struct gather);
-    for (size_t at = 0; at < n; at += NAMES_CHUNK)
-        TRY(names_chunk(tx, sites + at, n - at < NAMES_CHUNK ? n - at : NAMES_CHUNK, g, mem, err));
-    return RC_OK;
 }
 
 /* ---- a page ---- */
@@ -241,8 +179,7 @@ static enum rc list_read(struct store_tx *tx, void *ctx, struct err *err)
     l->page.n = got < l->limit ? got : l->limit;
     l->page.sites = sites;
     l->page.next = got > l->limit ? cursor_format(l->mem, &keys[l->limit - 1], sites[l->limit - 1].public_id) : STR_NONE;
-    TRY(list_count(tx, l, ranges, n, err));
-    return sites_names_read(tx, l->page.sites, l->page.n, l->mem, err);
+    return list_count(tx, l, ranges, n, err);
 }
 
 enum rc sites_list(struct store *st, const struct sites_filter *filter, const struct viewer *viewer, struct str cursor,
@@ -254,6 +191,7 @@ enum rc sites_list(struct store *st, const struct sites_filter *filter, const st
         return err_set(err, RC_TOO_LARGE, "the search text is longer than %d bytes", SITES_QUERY_MAX);
     struct list l = {.where = sites_where_of(filter, viewer, mem), .viewer = viewer, .cursor = cursor, .limit = limit,
                      .want_matched = want_matched, .mem = mem};
+    l.where.want_names = true;
     TRY(store_read(st, list_read, &l, err));
     *out = l.page;
     return RC_OK;

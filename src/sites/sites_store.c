@@ -9,42 +9,71 @@
 
 #include "wire/json_out.h"
 
-struct site sites_row(struct store_rows *r, struct arena *mem)
+/* Lines of "lang TAB name". */
+static void names_take(struct site *s, struct str text, struct arena *mem)
+{
+    size_t n = 0;
+    text = str_copy(mem, text);
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == '\n';
+    struct site_name *names = ARENA_NEW_N(mem, struct site_name, n ? n : 1);
+    struct str line;
+    for (size_t i = 0; i < n; i++) {
+        str_cut(text, '\n', &line, &text);
+        str_cut(line, '\t', &names[i].lang, &names[i].text);
+    }
+    s->names = names;
+    s->names_n = n;
+}
+
+/* The code people read out is the beginning of the public id, so one index finds both. */
+static uint64_t code_of(struct uuid public_id)
+{
+    uint64_t code = 0;
+    for (int i = 0; i < 5; i++)
+        code = code << 8 | public_id.b[i];
+    return code;
+}
+
+struct site sites_row(struct store_rows *r, bool want_names, struct arena *mem)
 {
     struct site s = {.id = store_uuid(r, 0),
                      .public_id = store_uuid(r, 1),
-                     .code = (uint64_t)store_int(r, 2),
-                     .class_code = str_copy(mem, store_text(r, 3)),
-                     .kind = str_copy(mem, store_text(r, 4)),
-                     .religion = str_copy(mem, store_text(r, 5)),
-                     .denomination = str_copy(mem, store_text(r, 6)),
-                     .name = str_copy(mem, store_text(r, 7)),
-                     .has_place = !store_is_null(r, 8) && !store_is_null(r, 9),
-                     .lat_deg = store_real(r, 8),
-                     .lon_deg = store_real(r, 9),
-                     .cell = store_int(r, 10),
-                     .precision_m = store_real(r, 11),
-                     .country = str_copy(mem, store_text(r, 12)),
-                     .admin1 = str_copy(mem, store_text(r, 13)),
-                     .is_disputed = store_int(r, 14) != 0,
-                     .heritage = str_copy(mem, store_text(r, 15)),
-                     .whs_year = (int)store_int(r, 16),
-                     .wikidata = str_copy(mem, store_text(r, 17)),
-                     .unesco = str_copy(mem, store_text(r, 18)),
-                     .status = str_copy(mem, store_text(r, 19)),
-                     .visibility = (enum visibility)store_int(r, 20), /* what is not known, the policy denies */
-                     .is_unverified = store_int(r, 21) != 0,
-                     .is_synthetic = store_int(r, 22) != 0,
-                     .note = str_copy(mem, store_text(r, 23)),
-                     .created = {store_int(r, 24)},
-                     .updated = {store_int(r, 25)}};
+                     .class_code = str_copy(mem, store_text(r, 2)),
+                     .kind = str_copy(mem, store_text(r, 3)),
+                     .religion = str_copy(mem, store_text(r, 4)),
+                     .denomination = str_copy(mem, store_text(r, 5)),
+                     .name = str_copy(mem, store_text(r, 6)),
+                     .has_place = !store_is_null(r, 7) && !store_is_null(r, 8),
+                     .lat_deg = store_real(r, 7),
+                     .lon_deg = store_real(r, 8),
+                     .cell = store_int(r, 9),
+                     .precision_m = store_real(r, 10),
+                     .country = str_copy(mem, store_text(r, 11)),
+                     .admin1 = str_copy(mem, store_text(r, 12)),
+                     .is_disputed = store_int(r, 13) != 0,
+                     .heritage = str_copy(mem, store_text(r, 14)),
+                     .whs_year = (int)store_int(r, 15),
+                     .wikidata = str_copy(mem, store_text(r, 16)),
+                     .unesco = str_copy(mem, store_text(r, 17)),
+                     .status = str_copy(mem, store_text(r, 18)),
+                     .visibility = (enum visibility)store_int(r, 19), /* what is not known, the policy denies */
+                     .is_unverified = store_int(r, 20) != 0,
+                     .is_synthetic = store_int(r, 21) != 0,
+                     .note = str_copy(mem, store_text(r, 22)),
+                     .created = {store_int(r, 23)},
+                     .updated = {store_int(r, 24)}};
+    s.code = code_of(s.public_id);
+    if (want_names)
+        names_take(&s, store_text(r, SITE_ROW_NAMES), mem);
     return s;
 }
 
 /* ---- find ---- */
 
 static const struct store_sql BY_PUBLIC_ID_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.public_id = ?1"};
-static const struct store_sql BY_CODE_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.code = ?1"};
+static const struct store_sql BY_CODE_SQL = {"SELECT " SITE_ROW
+                                             " FROM site s WHERE s.public_id >= ?1 AND s.public_id <= ?2 LIMIT 2"};
 static const struct store_sql BY_ID_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.id = ?1"};
 static const struct store_sql BY_EXTERNAL_SQL = {
     "SELECT " SITE_ROW " FROM site s WHERE s.id IN (SELECT r.site FROM source o JOIN site_source r ON r.source = o.id "
@@ -52,7 +81,8 @@ static const struct store_sql BY_EXTERNAL_SQL = {
 
 struct find {
     const struct store_sql *sql;
-    struct store_arg arg;
+    struct store_arg args[2];
+    size_t args_n;
     struct arena *mem;
     struct site *site;
     int n;
@@ -63,23 +93,35 @@ static enum rc find_read(struct store_tx *tx, void *ctx, struct err *err)
     struct find *f = ctx;
     struct store_rows *rows;
     f->n = 0;
-    TRY(store_query(tx, f->sql, &f->arg, 1, &rows, err));
+    TRY(store_query(tx, f->sql, f->args, f->args_n, &rows, err));
     while (store_next(rows))
         if (f->n++ == 0)
-            *f->site = sites_row(rows, f->mem);
-    TRY(store_finish(rows, err));
-    return f->n == 1 ? sites_names_read(tx, f->site, 1, f->mem, err) : RC_OK;
+            *f->site = sites_row(rows, true, f->mem);
+    return store_finish(rows, err);
 }
 
-static enum rc find(struct store *st, const struct store_sql *sql, struct store_arg arg, const struct viewer *viewer,
-                    struct arena *mem, struct site **out, struct err *err)
+static enum rc find(struct store *st, struct find *f, const struct viewer *viewer, struct arena *mem, struct site **out,
+                    struct err *err)
 {
-    struct find f = {.sql = sql, .arg = arg, .mem = mem, .site = ARENA_NEW(mem, struct site)};
-    TRY(store_read(st, find_read, &f, err));
-    if (f.n != 1 || sites_view(viewer, f.site) == VIEW_DENIED)
+    f->mem = mem;
+    f->site = ARENA_NEW(mem, struct site);
+    TRY(store_read(st, find_read, f, err));
+    if (f->n != 1 || sites_view(viewer, f->site) == VIEW_DENIED)
         return err_set(err, RC_NOT_FOUND, "no such site");
-    *out = f.site;
+    *out = f->site;
     return RC_OK;
+}
+
+/* All ids that begin with the code. Two of them: by the code alone neither is found, rather than the wrong one. */
+static enum rc find_code(struct store *st, uint64_t code, const struct viewer *viewer, struct arena *mem,
+                         struct site **out, struct err *err)
+{
+    struct uuid low = {{0}}, high;
+    memset(high.b, 0xff, sizeof high.b);
+    for (int i = 0; i < 5; i++)
+        low.b[i] = high.b[i] = (uint8_t)(code >> (32 - 8 * i));
+    struct find f = {.sql = &BY_CODE_SQL, .args = {SA_UUID(low), SA_UUID(high)}, .args_n = 2};
+    return find(st, &f, viewer, mem, out, err);
 }
 
 enum rc sites_find(struct store *st, struct str id_or_code, const struct viewer *viewer, struct arena *mem,
@@ -87,23 +129,27 @@ enum rc sites_find(struct store *st, struct str id_or_code, const struct viewer 
 {
     struct uuid id;
     uint64_t code;
-    if (uuid_parse(id_or_code, &id))
-        return find(st, &BY_PUBLIC_ID_SQL, SA_UUID(id), viewer, mem, out, err);
+    if (uuid_parse(id_or_code, &id)) {
+        struct find f = {.sql = &BY_PUBLIC_ID_SQL, .args = {SA_UUID(id)}, .args_n = 1};
+        return find(st, &f, viewer, mem, out, err);
+    }
     if (code_parse(id_or_code, &code))
-        return find(st, &BY_CODE_SQL, SA_INT(code), viewer, mem, out, err);
+        return find_code(st, code, viewer, mem, out, err);
     return err_set(err, RC_NOT_FOUND, "no such site: neither an id of 36 characters nor a code with its check symbol");
 }
 
 enum rc sites_find_id(struct store *st, struct uuid id, const struct viewer *viewer, struct arena *mem, struct site **out,
                       struct err *err)
 {
-    return find(st, &BY_ID_SQL, SA_UUID(id), viewer, mem, out, err);
+    struct find f = {.sql = &BY_ID_SQL, .args = {SA_UUID(id)}, .args_n = 1};
+    return find(st, &f, viewer, mem, out, err);
 }
 
 enum rc sites_find_external(struct store *st, struct str external_id, const struct viewer *viewer, struct arena *mem,
                             struct site **out, struct err *err)
 {
-    return find(st, &BY_EXTERNAL_SQL, SA_TEXT(external_id), viewer, mem, out, err);
+    struct find f = {.sql = &BY_EXTERNAL_SQL, .args = {SA_TEXT(external_id)}, .args_n = 1};
+    return find(st, &f, viewer, mem, out, err);
 }
 
 /* ---- sources, footprint ---- */
@@ -286,7 +332,7 @@ static enum rc decide(struct store_tx *tx, void *ctx, struct err *err)
     struct arena mem;
     struct site s;
     arena_init(&mem);
-    struct find f = {.sql = &BY_ID_SQL, .arg = SA_UUID(d->site), .mem = &mem, .site = &s};
+    struct find f = {.sql = &BY_ID_SQL, .args = {SA_UUID(d->site)}, .args_n = 1, .mem = &mem, .site = &s};
     enum rc rc = find_read(tx, &f, err);
     if (rc == RC_OK && f.n != 1)
         rc = err_set(err, RC_NOT_FOUND, "no such site");

@@ -79,7 +79,21 @@ if (unknown.length) {
   console.error(`areas: no code in data/areas for: ${unknown.join("; ")}`);
   process.exit(1);
 }
+// Boxes of ../data/areas/disputed.csv: inside one, what the map draws as `drawn_as` is shown under `alpha2` and flagged.
+const boxes = readCsv(join(data, "disputed.csv")).map((r) => {
+  const [w, s, e, n] = [r.west, r.south, r.east, r.north].map(Number);
+  return {
+    type: "Feature",
+    properties: {
+      alpha2: r.alpha2, alpha3: byAlpha2.get(r.alpha2)?.alpha3 ?? "", name: r.name, disputed: true, note: r.note,
+      drawn_as: r.drawn_as,
+    },
+    geometry: { type: "Polygon", coordinates: [[[w, s], [e, s], [e, n], [w, n], [w, s]]] },
+  };
+});
 mkdirSync(dirname(out), { recursive: true });
-const lines = features.map((f) => JSON.stringify(f)).join(",\n");
-writeFileSync(out, `{"type":"FeatureCollection","features":[\n${lines}\n]}\n`);
+const write = (path, list) =>
+  writeFileSync(path, `{"type":"FeatureCollection","features":[\n${list.map((f) => JSON.stringify(f)).join(",\n")}\n]}\n`);
+write(out, features);
+write(join(dirname(out), "disputed.geojson"), boxes);
 console.error(`areas: ${features.length} countries`);

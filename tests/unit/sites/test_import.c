@@ -259,7 +259,7 @@ static void damage(struct registry *r)
 
 /* ---- more than the memory given, with runs on disk ---- */
 
-enum { MANY = 20000 };
+enum { MANY = 50000 };
 
 static enum rc many(struct sites_import *im, int seed, int stop, struct err *err)
 {
@@ -310,7 +310,7 @@ static void kill_me(void *ctx, enum import_phase phase, uint64_t done, uint64_t 
 {
     (void)ctx;
     (void)total;
-    if (phase == IMPORT_APPLYING && done > MANY / 2)
+    if (phase == IMPORT_APPLYING && done > MANY * 3 / 4)
         raise(SIGKILL);
 }
 
