@@ -170,12 +170,10 @@ static bool attach_sections(struct atlas *a)
     a->combos_n = (size_t)h->combos;
     a->pool_n = (size_t)h->sections[SEC_POOL].bytes;
     a->cell = section(a, SEC_CELL, n, sizeof *a->cell);
-    a->id = section(a, SEC_ID, n, sizeof *a->id);
-    a->name = section(a, SEC_NAME, n, sizeof *a->name);
-    a->combo = section(a, SEC_COMBO, n, sizeof *a->combo);
+    a->record = section(a, SEC_RECORD, n, sizeof *a->record);
     a->combos = section(a, SEC_COMBOS, h->combos, sizeof *a->combos);
     a->pool = section(a, SEC_POOL, h->sections[SEC_POOL].bytes, 1);
-    bool ok = a->cell && a->id && a->name && a->combo && a->combos && a->pool;
+    bool ok = a->cell && a->record && a->combos && a->pool;
     for (int z = 0; z < ATLAS_LEVELS; z++)
         ok = ok && attach_level(a, z);
     return ok;
@@ -245,22 +243,28 @@ struct str atlas_pool_str(const struct atlas *a, uint32_t at)
     return n > a->pool_n - at - 1 ? STR("") : (struct str){a->pool + at + 1, n};
 }
 
-void atlas_site(const struct atlas *a, size_t index, struct atlas_site *out)
+void atlas_site_text(const struct atlas *a, size_t index, struct atlas_site *out)
 {
     ENSURE(index < a->sites);
-    struct geo_point p = geo_index_point(&a->index, index);
+    const struct atlas_record *r = &a->record[index];
     struct atlas_combo c = {0};
-    if (a->combo[index] < a->combos_n)
-        c = a->combos[a->combo[index]];
-    *out = (struct atlas_site){.public_id = a->id[index],
-                               .lat_deg = p.lat_deg,
-                               .lon_deg = p.lon_deg,
-                               .name = atlas_pool_str(a, a->name[index]),
+    if (r->combo < a->combos_n)
+        c = a->combos[r->combo];
+    *out = (struct atlas_site){.public_id = r->id,
+                               .name = atlas_pool_str(a, r->name),
                                .religion = atlas_pool_str(a, c.religion),
                                .kind = atlas_pool_str(a, c.kind),
                                .class_code = atlas_pool_str(a, c.class_code),
                                .flags = c.flags,
-                               .combo = a->combo[index]};
+                               .combo = r->combo};
+}
+
+void atlas_site(const struct atlas *a, size_t index, struct atlas_site *out)
+{
+    atlas_site_text(a, index, out);
+    struct geo_point p = geo_index_point(&a->index, index);
+    out->lat_deg = p.lat_deg;
+    out->lon_deg = p.lon_deg;
 }
 
 const struct geo_index *atlas_index(const struct atlas *a)

@@ -72,6 +72,8 @@ void atlas_info(const struct atlas *a, struct atlas_info *out);
 
 /* index < sites. The texts live as long as the atlas. */
 void atlas_site(const struct atlas *a, size_t index, struct atlas_site *out);
+/* The same but for the place, which is left 0: cheaper where it is known. */
+void atlas_site_text(const struct atlas *a, size_t index, struct atlas_site *out);
 /* For nearest, within and boxes: geo_index_near and so on; the indexes it gives are the atlas's. */
 const struct geo_index *atlas_index(const struct atlas *a);
 

@@ -340,20 +340,15 @@ static void order_sites(struct write *w)
     free(tmp_order);
 }
 
-static void write_names(struct write *w)
+static void write_records(struct write *w)
 {
-    section_begin(&w->sink, SEC_NAME);
-    for (size_t i = 0; i < w->b->n; i++)
-        sink_put(&w->sink, &w->b->sites[w->order[i]].name, sizeof(uint32_t));
-    section_end(&w->sink, SEC_NAME);
-}
-
-static void write_ids(struct write *w)
-{
-    section_begin(&w->sink, SEC_ID);
-    for (size_t i = 0; i < w->b->n; i++)
-        sink_put(&w->sink, &w->b->ids[w->order[i]], sizeof *w->b->ids);
-    section_end(&w->sink, SEC_ID);
+    section_begin(&w->sink, SEC_RECORD);
+    for (size_t i = 0; i < w->b->n; i++) {
+        const struct staged *s = &w->b->sites[w->order[i]];
+        struct atlas_record r = {.id = w->b->ids[w->order[i]], .name = s->name, .combo = s->combo};
+        sink_put(&w->sink, &r, sizeof r);
+    }
+    section_end(&w->sink, SEC_RECORD);
     free(w->b->ids);
     w->b->ids = NULL;
 }
@@ -375,7 +370,6 @@ static void write_places(struct write *w)
     w->order = NULL;
     section_put(&w->sink, SEC_LAT, lat, n * sizeof *lat);
     section_put(&w->sink, SEC_LON, lon, n * sizeof *lon);
-    section_put(&w->sink, SEC_COMBO, w->combo, n * sizeof *w->combo);
     struct geo_index_block *blocks = geo_index_build(w->cells, lat, lon, n, w->threads, &blocks_n);
     section_put(&w->sink, SEC_INDEX, blocks, blocks_n * sizeof *blocks);
     w->sink.h.index_blocks = blocks_n;
@@ -447,8 +441,7 @@ static void write_sections(struct write *w)
     b->pool = NULL;
     order_sites(w);
     section_put(&w->sink, SEC_CELL, w->cells, b->n * sizeof *w->cells);
-    write_ids(w);
-    write_names(w);
+    write_records(w);
     write_places(w);
     number_religions(w);
     write_levels(w);

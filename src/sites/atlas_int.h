@@ -25,9 +25,7 @@ enum {
     SEC_CELL, /* uint64 per site, rising */
     SEC_LAT,  /* int32 1e-7 degree */
     SEC_LON,
-    SEC_ID,          /* public id */
-    SEC_NAME,        /* uint32 into the pool */
-    SEC_COMBO,       /* uint32 into the combinations */
+    SEC_RECORD,      /* struct atlas_record */
     SEC_COMBOS,      /* struct atlas_combo */
     SEC_POOL,        /* texts: a length byte, then the bytes */
     SEC_INDEX,       /* struct geo_index_block */
@@ -63,6 +61,13 @@ struct atlas_combo {
     uint32_t religion, kind, class_code, flags;
 };
 
+/* What a tile says of a site, side by side: in columns each would be a cache miss of its own (measured: bench_tiles).
+ */
+struct atlas_record {
+    struct uuid id;
+    uint32_t name, combo; /* into the pool; into the combinations */
+};
+
 static inline uint32_t atlas_bands(int z)
 {
     return UINT32_C(2) << z;
@@ -82,8 +87,7 @@ struct atlas {
     const struct atlas_header *h;
     size_t sites, combos_n, pool_n;
     const uint64_t *cell;
-    const struct uuid *id;
-    const uint32_t *name, *combo;
+    const struct atlas_record *record;
     const struct atlas_combo *combos;
     const char *pool;
     struct atlas_level levels[ATLAS_LEVELS];
@@ -94,14 +98,15 @@ struct atlas {
 
 /* Attaches to bytes that stay where they are and checks their shape, not their digest. */
 enum rc atlas_attach(struct atlas *a, struct file_map bytes, struct err *err);
-/* SHA-256 of each chunk of the file between the first page and digests_at. Read, not mapped: 300 MB that are looked at once
- * should not become this process's memory. */
+/* SHA-256 of each chunk of the file between the first page and digests_at. Read, not mapped: 300 MB that are looked at
+ * once should not become this process's memory. */
 enum rc atlas_digest_chunks(int fd, uint64_t digests_at, size_t threads, struct sha256 *out, struct err *err);
 size_t atlas_chunks(uint64_t digests_at);
 struct str atlas_pool_str(const struct atlas *a, uint32_t at); /* "" when out of bounds */
 
 /* Sorts keys, and idx with them, stably, by the lowest `bits` bits; the higher ones must be 0. tmp_* are as long. */
-void atlas_sort(uint64_t *keys, uint32_t *idx, uint64_t *tmp_keys, uint32_t *tmp_idx, size_t n, int bits, size_t threads);
+void atlas_sort(uint64_t *keys, uint32_t *idx, uint64_t *tmp_keys, uint32_t *tmp_idx, size_t n, int bits,
+                size_t threads);
 
 /* --- clusters, while building --------------------------------------------------------------------------------- */
 

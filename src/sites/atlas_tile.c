@@ -203,7 +203,8 @@ size_t atlas_tile_of_religion(const struct atlas *a, int z, uint32_t x, uint32_t
         wanted[c] = str_is_equal(atlas_pool_str(a, a->combos[c].religion), religion);
     geo_tile_range(z, x, y, &first, &last);
     for (size_t i = cell_bound(a, 0, first); i < a->sites && a->cell[i] <= last; i++) {
-        if (a->combo[i] >= a->combos_n || !wanted[a->combo[i]])
+        uint32_t combo = a->record[i].combo;
+        if (combo >= a->combos_n || !wanted[combo])
             continue;
         struct geo_merc m = geo_cell_merc(a->cell[i]);
         if (z == ATLAS_ZOOM_MAX) {

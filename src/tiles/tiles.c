@@ -97,7 +97,7 @@ static void add_site(struct tiles_maker *t, const struct atlas_mark *m)
     struct atlas_site s;
     uint32_t tags[2 * 10];
     char id[36];
-    atlas_site(t->atlas, m->site, &s);
+    atlas_site_text(t->atlas, m->site, &s);
     uuid_text(s.public_id, id);
     size_t n = tag(tags, 0, t->key_count, t->one);
     n = tag(tags, n, t->key_id, mvt_str_once(t->mvt, (struct str){id, sizeof id}));
