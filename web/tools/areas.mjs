@@ -35,8 +35,57 @@ function readCsv(path) {
   return body.map((r) => Object.fromEntries(head.map((h, i) => [h, r[i] ?? ""])));
 }
 
+/** Longitudes without jumps; a ring that goes once around the world is closed over its pole. */
+function unwrapped(ring) {
+  const out = [ring[0].slice()];
+  for (let i = 1; i < ring.length; i++) {
+    const [lon, lat] = ring[i], before = out[i - 1][0];
+    out.push([lon + 360 * Math.round((before - lon) / 360), lat]);
+  }
+  const first = out[0], last = out[out.length - 1];
+  if (Math.abs(last[0] - first[0]) > 180) {
+    const pole = last[1] < 0 ? -90 : 90;
+    out.push([last[0], pole], [first[0], pole], first.slice());
+  }
+  return out;
+}
+
+/** What lies on one side of a meridian (Sutherland and Hodgman, Reentrant polygon clipping, CACM 17(1), 1974). */
+function clipped(ring, lon, keepsEast) {
+  const isIn = (p) => (keepsEast ? p[0] >= lon : p[0] <= lon);
+  const out = [];
+  for (let i = 0; i + 1 < ring.length; i++) {
+    const a = ring[i], b = ring[i + 1];
+    if (isIn(a)) out.push(a);
+    if (isIn(a) !== isIn(b)) out.push([lon, a[1] + ((b[1] - a[1]) * (lon - a[0])) / (b[0] - a[0])]);
+  }
+  if (out.length) out.push(out[0].slice());
+  return out;
+}
+
+/** world-atlas joins shapes over the antimeridian (it is made for spheres); on a plane they are cut there again. */
+function cutPolygon(polygon) {
+  if (!polygon.some((r) => r.some((p, i) => i > 0 && Math.abs(p[0] - r[i - 1][0]) > 180))) return [polygon];
+  const pieces = [];
+  for (const shift of [-360, 0, 360]) {
+    const rings = polygon
+      .map((r) => unwrapped(r).map(([x, y]) => [x + shift, y]))
+      .map((r) => clipped(clipped(r, -180, true), 180, false))
+      .filter((r) => r.length >= 4);
+    if (rings.length) pieces.push(rings);
+  }
+  return pieces;
+}
+
+function cut(geometry) {
+  const polygons = geometry.type === "Polygon" ? [geometry.coordinates] : geometry.coordinates;
+  const pieces = polygons.flatMap(cutPolygon);
+  return pieces.length === 1 ? { type: "Polygon", coordinates: pieces[0] } : { type: "MultiPolygon", coordinates: pieces };
+}
+
 const round = (v) => Math.round(v * 1e5) / 1e5;
 const rounded = (c) => (typeof c[0] === "number" ? c.map(round) : c.map(rounded));
+const roundedGeometry = (g) => ({ type: g.type, coordinates: rounded(g.coordinates) });
 
 const byNumber = new Map(readCsv(join(data, "iso-3166.csv")).map((r) => [r.numeric, r]));
 const byAlpha2 = new Map([...byNumber.values()].map((r) => [r.alpha2, r]));
@@ -72,7 +121,7 @@ const features = feature(topology, topology.objects.countries).features.flatMap(
       disputed: exception?.disputed === "yes",
       note: exception?.disputed === "yes" ? exception.note : "",
     },
-    geometry: { type: f.geometry.type, coordinates: rounded(f.geometry.coordinates) },
+    geometry: roundedGeometry(cut(f.geometry)),
   };
 });
 if (unknown.length) {
