@@ -152,12 +152,10 @@ static bool attach_level(struct atlas *a, int z)
     l->marks = (size_t)marks;
     l->clusters = (size_t)clusters;
     l->bands = section(a, k + LEVEL_BANDS, atlas_bands(z) + 1, sizeof(uint32_t));
-    l->x = section(a, k + LEVEL_X, marks, sizeof(uint32_t));
-    l->y = section(a, k + LEVEL_Y, marks, sizeof(uint32_t));
-    l->ref = section(a, k + LEVEL_REF, marks, sizeof(uint32_t));
+    l->mark = section(a, k + LEVEL_MARK, marks, sizeof *l->mark);
     l->count = section(a, k + LEVEL_COUNT, clusters, sizeof(uint32_t));
     l->religion = section(a, k + LEVEL_RELIGION, clusters, sizeof(uint32_t));
-    return l->bands && l->x && l->y && l->ref && l->count && l->religion;
+    return l->bands && l->mark && l->count && l->religion;
 }
 
 static bool attach_sections(struct atlas *a)

@@ -401,9 +401,12 @@ static void write_level(struct write *w, const struct atlas_marks *m)
     w->sink.h.marks[m->z] = m->n;
     w->sink.h.clusters[m->z] = m->clusters;
     section_put(&w->sink, sec + LEVEL_BANDS, m->bands, (atlas_bands(m->z) + 1) * sizeof *m->bands);
-    section_put(&w->sink, sec + LEVEL_X, m->x, m->n * sizeof *m->x);
-    section_put(&w->sink, sec + LEVEL_Y, m->y, m->n * sizeof *m->y);
-    section_put(&w->sink, sec + LEVEL_REF, m->ref, m->n * sizeof *m->ref);
+    section_begin(&w->sink, sec + LEVEL_MARK);
+    for (size_t i = 0; i < m->n; i++) {
+        struct atlas_placed mark = {.x = m->x[i], .y = m->y[i], .ref = m->ref[i]};
+        sink_put(&w->sink, &mark, sizeof mark);
+    }
+    section_end(&w->sink, sec + LEVEL_MARK);
     section_put(&w->sink, sec + LEVEL_COUNT, m->count, m->clusters * sizeof *m->count);
     section_begin(&w->sink, sec + LEVEL_RELIGION);
     for (size_t c = 0; c < m->clusters; c++)

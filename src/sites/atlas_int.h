@@ -31,11 +31,9 @@ enum {
     SEC_INDEX,       /* struct geo_index_block */
     SEC_LEVEL0,      /* the LEVEL_ sections of zoom 0, then of zoom 1, ... */
     LEVEL_BANDS = 0, /* uint32: where each band's marks begin, and the end */
-    LEVEL_X,         /* uint32 zoom-31 pixel */
-    LEVEL_Y,
-    LEVEL_REF,      /* uint32: a site, or ATLAS_IS_CLUSTER | cluster */
-    LEVEL_COUNT,    /* uint32 per cluster */
-    LEVEL_RELIGION, /* uint32 per cluster, into the pool */
+    LEVEL_MARK,      /* struct atlas_placed */
+    LEVEL_COUNT,     /* uint32 per cluster */
+    LEVEL_RELIGION,  /* uint32 per cluster, into the pool */
     LEVEL_SECTIONS,
     SEC_DIGESTS = SEC_LEVEL0 + LEVEL_SECTIONS * ATLAS_LEVELS, /* SHA-256 of each chunk between page and here */
     SEC_COUNT
@@ -61,6 +59,11 @@ struct atlas_combo {
     uint32_t religion, kind, class_code, flags;
 };
 
+struct atlas_placed {
+    uint32_t x, y; /* zoom-31 pixel */
+    uint32_t ref;  /* a site, or ATLAS_IS_CLUSTER | cluster */
+};
+
 /* What a tile says of a site, side by side: in columns each would be a cache miss of its own (measured: bench_tiles).
  */
 struct atlas_record {
@@ -79,7 +82,8 @@ static inline uint32_t atlas_band_of(int z, uint32_t y)
 
 struct atlas_level {
     size_t marks, clusters;
-    const uint32_t *bands, *x, *y, *ref, *count, *religion;
+    const struct atlas_placed *mark;
+    const uint32_t *bands, *count, *religion;
 };
 
 struct atlas {

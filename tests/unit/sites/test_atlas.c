@@ -70,8 +70,8 @@ static size_t tiles_of(const struct atlas *a, int z, uint64_t *tiles)
 {
     size_t n = z == ATLAS_ZOOM_MAX ? a->sites : a->levels[z].marks, k = 0;
     for (size_t i = 0; i < n; i++) {
-        struct geo_merc m =
-            z == ATLAS_ZOOM_MAX ? geo_cell_merc(a->cell[i]) : (struct geo_merc){a->levels[z].x[i], a->levels[z].y[i]};
+        struct geo_merc m = z == ATLAS_ZOOM_MAX ? geo_cell_merc(a->cell[i])
+                                                : (struct geo_merc){a->levels[z].mark[i].x, a->levels[z].mark[i].y};
         tiles[i] = geo_cell_from_merc(m) >> 2 * (31 - z);
     }
     qsort(tiles, n, sizeof *tiles, by_u64);
@@ -123,8 +123,8 @@ static void lone_sites_keep_their_distance(void **state)
         double r = ATLAS_RADIUS * ldexp(1, 19 - z);
         for (size_t i = 0; i < l->marks; i++)
             for (size_t k = 0; k < i; k++)
-                if (!(l->ref[i] & ATLAS_IS_CLUSTER) && !(l->ref[k] & ATLAS_IS_CLUSTER))
-                    assert_true(hypot((double)l->x[i] - l->x[k], (double)l->y[i] - l->y[k]) > r);
+                if (!(l->mark[i].ref & ATLAS_IS_CLUSTER) && !(l->mark[k].ref & ATLAS_IS_CLUSTER))
+                    assert_true(hypot((double)l->mark[i].x - l->mark[k].x, (double)l->mark[i].y - l->mark[k].y) > r);
         assert_true(l->marks <= (z == ATLAS_ZOOM_CLUSTERS ? a->sites : a->levels[z + 1].marks));
     }
     assert_true(a->levels[0].marks < 150);
@@ -213,8 +213,8 @@ static void scan(const struct atlas *a, int z, uint32_t tx, uint32_t ty, int32_t
     int64_t side = INT64_C(1) << (31 - z), unit = side / ATLAS_EXTENT, margin = unit * buffer;
     for (size_t i = 0; i < n; i++) {
         struct geo_merc m =
-            is_last ? geo_cell_merc(a->cell[i]) : (struct geo_merc){a->levels[z].x[i], a->levels[z].y[i]};
-        uint32_t ref = is_last ? (uint32_t)i : a->levels[z].ref[i], c = ref & ~ATLAS_IS_CLUSTER;
+            is_last ? geo_cell_merc(a->cell[i]) : (struct geo_merc){a->levels[z].mark[i].x, a->levels[z].mark[i].y};
+        uint32_t ref = is_last ? (uint32_t)i : a->levels[z].mark[i].ref, c = ref & ~ATLAS_IS_CLUSTER;
         uint32_t count = ref & ATLAS_IS_CLUSTER ? a->levels[z].count[c] : 1;
         for (int turn = z ? -1 : 0; turn <= (z ? 1 : 0); turn++) {
             int64_t x = m.x + turn * (INT64_C(1) << 31) - tx * side, y = m.y - ty * side;
