@@ -20,7 +20,7 @@
 #include "sites/osm.h"
 #include "wire/json_in.h"
 
-enum { RUNS_MAX = 9, ARGS_MAX = 400 };
+enum { RUNS_MAX = 9, ARGS_MAX = 400, PEAK_MAX_KB = 200 * 1024 };
 
 struct tally {
     int64_t drafts, worship, areas;
@@ -158,6 +158,10 @@ int main(int argc, char **argv)
            "\"cpu_s\":%.3f,\"peak_bytes\":%lld}\n", (long long)t.drafts, (long long)t.areas, threads, mb, s, mb / s,
            cpu_s(&self) / runs, (long long)self.ru_maxrss * 1024);
     fflush(stdout);
+    if (self.ru_maxrss > PEAK_MAX_KB) {
+        fprintf(stderr, "bench_pbf: over 200 MB of memory\n");
+        return 1;
+    }
     if (getenv("BENCH_NO_PEER"))
         return 0;
     for (int i = 0; i < runs; i++)
