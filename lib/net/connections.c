@@ -56,6 +56,7 @@ struct connection *connection_add(struct connections *cs, int fd, int64_t deadli
     c->fd = fd;
     atomic_init(&c->deadline_us, deadline_us);
     pthread_mutex_lock(&cs->lock);
+    atomic_fetch_add(&cs->count, 1);
     c->next = cs->head;
     if (c->next)
         c->next->prev = c;
@@ -67,6 +68,7 @@ struct connection *connection_add(struct connections *cs, int fd, int64_t deadli
 void connection_remove(struct connections *cs, struct connection *c)
 {
     pthread_mutex_lock(&cs->lock);
+    atomic_fetch_sub(&cs->count, 1);
     if (c->prev)
         c->prev->next = c->next;
     else

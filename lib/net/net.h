@@ -24,7 +24,7 @@
 
 enum {
     NET_URI_MAX = 4096,
-    NET_HEADER_BLOCK_MAX = 32768, /* request line and headers; libmicrohttpd's memory for one connection */
+    NET_HEADER_BLOCK_MAX = 16384, /* request line and headers; libmicrohttpd's memory for one connection */
     NET_PARAMS_MAX = 64,
     NET_HEADERS_OUT_MAX = 16,
     NET_DRAIN_MAX = 1 << 20, /* of a body over its cap so much is read and dropped, so that the answer can be seen */

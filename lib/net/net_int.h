@@ -7,6 +7,7 @@
  *   response.c     struct http_response -> MHD_Response
  *   request.c      target, parameters, headers; knows nothing of libmicrohttpd
  *   listen.c       the listening socket
+ *   acceptor.c     the thread that accepts and deals connections out evenly
  */
 #ifndef NET_NET_INT_H
 #define NET_NET_INT_H
@@ -21,6 +22,18 @@ struct exchange;
 /* ---- listen.c ---- */
 MUST_CHECK enum rc listen_open(const char *where, int *fd, int *port, char *shown, size_t shown_n, struct err *err);
 
+/* ---- acceptor.c ---- */
+struct acceptor {
+    int fd;
+    int wake[2]; /* a byte in it ends the thread */
+    int next;    /* daemon to get the next connection */
+    pthread_t thread;
+    struct http_server *server;
+};
+MUST_CHECK enum rc acceptor_start(struct acceptor *a, int fd, struct http_server *server, struct err *err);
+/* Takes what already waits at the socket, then closes it. */
+void acceptor_stop(struct acceptor *a);
+
 /* ---- connections.c ---- */
 struct connection {
     int fd;
@@ -32,6 +45,7 @@ struct connections {
     pthread_mutex_t lock;
     struct connection *head;
     pthread_t reaper;
+    _Atomic int count;
     bool stop;
     _Atomic bool drain; /* idle ones are shut too */
 };
@@ -72,16 +86,21 @@ struct exchange {
     size_t dropped; /* body bytes over the cap */
     enum phase phase;
     bool is_counted;
-    struct exchange *next; /* in the pool's queue */
+    struct exchange *next; /* in the pool's queue, or among the spare ones */
 };
 struct http_server {
     struct http_app app;
-    struct MHD_Daemon *daemon;
+    struct MHD_Daemon **daemons; /* one per thread that serves connections */
+    int daemons_n;
     struct connections connections;
     struct pool pool;
-    int listen_fd, port;
+    struct acceptor acceptor;
+    int port, connections_max;
     int request_ms, send_ms;
     char where[128];
+    pthread_mutex_t spare_lock;
+    struct exchange *spare;
+    int spare_n;
     _Atomic bool draining;
     _Atomic int active; /* exchanges whose answer has not gone */
 };

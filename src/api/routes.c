@@ -75,6 +75,15 @@ static bool path_matches(struct str pattern, struct str path, struct str *values
     return true;
 }
 
+/* Most routes fall away at their fixed beginning. */
+static bool may_match(const char *pattern, struct str path)
+{
+    size_t i = 0;
+    while (i < path.n && pattern[i] == path.p[i])
+        i++;
+    return pattern[i] == '{' || (pattern[i] == '\0' && i == path.n);
+}
+
 static const char *allow_of(unsigned methods)
 {
     static const char *const TEXTS[] = {[1 << HTTP_GET] = "GET, HEAD",
@@ -94,7 +103,7 @@ struct api_match api_routes_match(enum http_method method, struct str path)
         method = HTTP_GET;
     for (size_t i = 0; i < api_routes_count(); i++) {
         struct str values[API_SEGMENTS_MAX] = {{0}};
-        if (!path_matches(str_of(API_ROUTES[i].pattern), path, values))
+        if (!may_match(API_ROUTES[i].pattern, path) || !path_matches(str_of(API_ROUTES[i].pattern), path, values))
             continue;
         m.is_path_known = true;
         methods |= 1u << API_ROUTES[i].method;

@@ -37,7 +37,8 @@ static void decorate(void *ctx, struct http_response *res)
 
 static size_t route_index(const void *route)
 {
-    return route ? (size_t)((const struct api_route *)route - API_ROUTES) : METRICS_ROUTES_MAX;
+    const struct api_match *m = route;
+    return m ? (size_t)(m->route - API_ROUTES) : METRICS_ROUTES_MAX;
 }
 
 static void count(void *ctx, const void *route, int status, int64_t took_us)
@@ -57,7 +58,7 @@ static bool admit(void *ctx, const struct http_request *req, struct http_admissi
         return false;
     }
     if (m.route) {
-        adm->route = m.route;
+        adm->route = arena_copy(req->mem, &m, sizeof m);
         adm->body_max = m.route->body_max;
         adm->may_block = !(m.route->flags & API_INLINE);
         return true;
@@ -76,17 +77,17 @@ static bool admit(void *ctx, const struct http_request *req, struct http_admissi
 static void handle(void *ctx, struct http_request *req, struct http_response *res)
 {
     struct api_server *s = ctx;
-    struct api_match m = api_routes_match(req->method, req->path);
+    const struct api_match *m = req->route;
     struct err err = {0};
-    struct api_call call = {.server = s, .app = s->app, .req = req, .res = res, .route = m.route, .mem = req->mem};
-    memcpy(call.segments, m.segments, sizeof call.segments);
+    struct api_call call = {.server = s, .app = s->app, .req = req, .res = res, .route = m->route, .mem = req->mem};
+    memcpy(call.segments, m->segments, sizeof call.segments);
     buf_init(&call.buf, 0);
     enum rc rc = api_access_check(&call, &err);
     if (rc == RC_OK)
-        rc = m.route->handle(&call, &err);
+        rc = m->route->handle(&call, &err);
     if (rc != RC_OK) {
         if (rc == RC_IO || rc == RC_NOMEM || rc == RC_DAMAGED) /* a fault of ours: its text is for the log only */
-            log_line(LOG_ERROR, "api.error", "route=\"%s\" rc=%s what=\"%s\"", m.route->pattern, rc_name(rc), err.text);
+            log_line(LOG_ERROR, "api.error", "route=\"%s\" rc=%s what=\"%s\"", m->route->pattern, rc_name(rc), err.text);
         if (rc == RC_UNAUTHENTICATED)
             http_add_header(res, "WWW-Authenticate", STR("Cookie realm=\"fane\""));
         if (rc == RC_DAMAGED)
