@@ -51,12 +51,12 @@ export async function visitor(browser, origin, { size = "desk", language = "en",
   return { context, page, faults, allow, requests, origin, go: (path) => page.goto(origin + path, { waitUntil: "load" }) };
 }
 
-/** Waits until the map has drawn, and gives what it draws. */
-export async function mapState(page) {
-  await page.waitForFunction(() => {
+/** Waits until the map has drawn something of the layers that begin with `prefix`, and gives what it draws. */
+export async function mapState(page, prefix = "sites-") {
+  await page.waitForFunction((start) => {
     const map = document.querySelector("[data-map]")?.map;
-    return map?.isStyleLoaded() && map.areTilesLoaded() && map.queryRenderedFeatures().some((f) => f.layer.id.startsWith("sites-"));
-  }, undefined, { timeout: 45_000 });
+    return map?.isStyleLoaded() && map.areTilesLoaded() && map.queryRenderedFeatures().some((f) => f.layer.id.startsWith(start));
+  }, prefix, { timeout: 45_000 });
   return page.evaluate(async () => {
     const map = document.querySelector("[data-map]").map;
     // colours must be read while the frame is still there: in the render event itself

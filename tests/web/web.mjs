@@ -19,8 +19,13 @@ const server = await startServer();
 const { origin, users } = server;
 let passed = 0, failed = 0;
 
-async function check(name, options, body) {
-  if (!name.includes(wanted)) return;
+// Two lanes run side by side; the checks of one lane run in their order, as some build on one before.
+const lanes = { map: [], text: [] };
+let lane = lanes.map;
+function check(name, options, body) {
+  if (name.includes(wanted)) lane.push(() => run(name, options, body));
+}
+async function run(name, options, body) {
   const v = await visitor(browser, origin, options);
   try {
     await body(v);
@@ -43,7 +48,7 @@ const side = (v, selector) => v.page.locator(selector).first().boundingBox();
 // ---- the map ----
 for (const size of ["phone", "desk"]) {
   for (const language of ["en", "ar"]) {
-    await check(`map ${size} ${language}`, { size, language }, async (v) => {
+    check(`map ${size} ${language}`, { size, language }, async (v) => {
       await v.go("/#at=0.6/20/20");
       const state = await mapState(v.page);
       assert.ok(state.colours > 20, `the canvas shows ${state.colours} colours`);
@@ -62,7 +67,7 @@ for (const size of ["phone", "desk"]) {
   }
 }
 
-await check("map counts every site at the widest zoom", {}, async (v) => {
+check("map counts every site at the widest zoom", {}, async (v) => {
   await v.go("/#at=0.2/0/0");
   await mapState(v.page);
   const { counted, matched } = await v.page.evaluate(async () => {
@@ -75,7 +80,7 @@ await check("map counts every site at the widest zoom", {}, async (v) => {
   assert.equal(counted, matched);
 });
 
-await check("map: a cluster opens, a site opens its sheet, the address follows", {}, async (v) => {
+check("map: a cluster opens, a site opens its sheet, the address follows", {}, async (v) => {
   await v.go("/#at=5/41.9/12.5");
   await mapState(v.page);
   const cluster = await v.page.evaluate(() => {
@@ -102,7 +107,7 @@ await check("map: a cluster opens, a site opens its sheet, the address follows",
   await v.page.waitForSelector(".sheetbox", { state: "detached" });
 });
 
-await check("map: filters by faith, and by class with honest numbers", {}, async (v) => {
+check("map: filters by faith, and by class with honest numbers", {}, async (v) => {
   await v.go("/#at=1/20/20");
   const all = (await mapState(v.page)).sites;
   await v.page.selectOption("#religion", "sikh");
@@ -119,7 +124,7 @@ await check("map: filters by faith, and by class with honest numbers", {}, async
   assert.ok(said.includes(String(matched)), `${said} / ${matched}`);
 });
 
-await check("map: sites in view by keyboard", { size: "phone", language: "ar" }, async (v) => {
+check("map: sites in view by keyboard", { size: "phone", language: "ar" }, async (v) => {
   await v.go("/#at=12/31.777/35.232");
   await mapState(v.page);
   await v.page.focus(".open-panel");
@@ -134,7 +139,7 @@ await check("map: sites in view by keyboard", { size: "phone", language: "ar" },
   await shot(v, "map-sheet-phone-ar");
 });
 
-await check("map in the dark", { colorScheme: "dark" }, async (v) => {
+check("map in the dark", { colorScheme: "dark" }, async (v) => {
   await v.go("/#at=1.5/20/20");
   await mapState(v.page);
   assert.equal(await v.page.evaluate(() => document.querySelector("[data-map]").map.getPaintProperty("sea", "background-color")), "#10191f");
@@ -145,7 +150,7 @@ await check("map in the dark", { colorScheme: "dark" }, async (v) => {
 if (server.hotspots) {
   for (const size of ["phone", "desk"]) {
     for (const language of ["en", "ar"]) {
-      await check(`a reviewer sees a hotspot, ${size} ${language}`, { size, language }, async (v) => {
+      check(`a reviewer sees a hotspot, ${size} ${language}`, { size, language }, async (v) => {
         await signIn(v, users.reviewer);
         const cluster = await v.page.evaluate(async () => (await (await fetch("/api/v1/clusters")).json()).clusters[0]);
         assert.ok(cluster, "the watch found no hotspot");
@@ -154,13 +159,13 @@ if (server.hotspots) {
         const said = await v.page.textContent("dl.facts");
         assert.ok(said.includes(new Intl.NumberFormat(language).format(cluster.observed)), said);
         await v.page.click("main a[href^='/#at=']");
-        await mapState(v.page);
+        await mapState(v.page, "hotspots-");
         await v.page.waitForFunction(() => document.querySelector("[data-map]").map.queryRenderedFeatures({ layers: ["hotspots-fill"] }).length > 0);
         await shot(v, `hotspot-${size}-${language}`);
       });
     }
   }
-  await check("a coordinator approves a warning, then the public sees its area", {}, async (v) => {
+  check("a coordinator approves a warning, then the public sees its area", {}, async (v) => {
     await signIn(v, users.coordinator);
     await v.page.click("a[href='/desk/warnings']");
     await v.page.waitForSelector("article.card");
@@ -175,12 +180,12 @@ if (server.hotspots) {
     assert.equal(warning.scope, "Public");
     assert.equal(warning.coarse, true);
     await guest.go(`/?y#at=5/${warning.lat}/${warning.lon}`);
-    await mapState(guest.page);
+    await mapState(guest.page, "warnings-");
     await guest.page.waitForFunction(() => document.querySelector("[data-map]").map.queryRenderedFeatures({ layers: ["warnings-fill"] }).length > 0);
     assert.deepEqual(guest.faults, []);
     await guest.context.close();
   });
-  await check("a reviewer cannot decide", {}, async (v) => {
+  check("a reviewer cannot decide", {}, async (v) => {
     await signIn(v, users.reviewer);
     await v.page.click("a[href='/desk/warnings']");
     await v.page.waitForSelector("article.card");
@@ -188,7 +193,7 @@ if (server.hotspots) {
   });
 }
 
-await check("a wrong password is refused beside its field", {}, async (v) => {
+check("a wrong password is refused beside its field", {}, async (v) => {
   v.allow.push(/401.*session/);
   await v.go("/desk");
   await v.page.fill("#name", users.reviewer[0]);
@@ -198,8 +203,9 @@ await check("a wrong password is refused beside its field", {}, async (v) => {
 });
 
 // ---- reports ----
+lane = lanes.text;
 let receipt = "";
-await check("report: sent, receipt shown, small before the map", { size: "phone" }, async (v) => {
+check("report: sent, receipt shown, small before the map", { size: "phone" }, async (v) => {
   let bytes = 0;
   const counted = [];
   v.page.on("requestfinished", (r) => {
@@ -234,7 +240,7 @@ await check("report: sent, receipt shown, small before the map", { size: "phone"
   await shot(v, "report-receipt");
 });
 
-await check("report: refusals stand beside their field", {}, async (v) => {
+check("report: refusals stand beside their field", {}, async (v) => {
   v.allow.push(/40[0-9].*\/reports/);
   await v.context.route("**/api/v1/reports", (r) => r.fulfill({ status: 400, contentType: "application/problem+json",
     body: JSON.stringify({ type: "about:blank", title: "Bad Request", status: 400, detail: "/text: holds what cannot be text" }) }));
@@ -245,7 +251,7 @@ await check("report: refusals stand beside their field", {}, async (v) => {
   assert.match(await v.page.textContent("#text-wrong"), /cannot be text/);
 });
 
-await check("report: proof of work is done in the background", {}, async (v) => {
+check("report: proof of work is done in the background", {}, async (v) => {
   v.allow.push(/429.*\/reports/);
   const challenge = "a.test.challenge";
   let proof;
@@ -268,7 +274,7 @@ await check("report: proof of work is done in the background", {}, async (v) => 
   assert.equal(createHash("sha256").update(`${challenge}:${proof.nonce}`).digest().readUInt16BE(0), 0);
 });
 
-await check("report: waits for the line, and keeps nothing unasked", { language: "ar", size: "phone" }, async (v) => {
+check("report: waits for the line, and keeps nothing unasked", { language: "ar", size: "phone" }, async (v) => {
   v.allow.push(/ERR_INTERNET_DISCONNECTED/);
   await v.go("/report");
   await v.page.waitForSelector("#text");
@@ -285,14 +291,14 @@ await check("report: waits for the line, and keeps nothing unasked", { language:
   assert.equal(await v.page.evaluate(() => localStorage.length), 0, "the draft is erased once it is sent");
 });
 
-await check("report: the quick exit leaves an empty page", {}, async (v) => {
+check("report: the quick exit leaves an empty page", {}, async (v) => {
   await v.go("/report");
   await v.page.fill("#text", "something");
   for (let i = 0; i < 3; i++) await v.page.keyboard.press("Escape");
   await v.page.waitForURL("about:blank");
 });
 
-await check("status by receipt, which goes nowhere else", {}, async (v) => {
+check("status by receipt, which goes nowhere else", {}, async (v) => {
   assert.ok(receipt, "no receipt from the check before");
   await v.go("/status");
   await v.page.fill("#receipt", receipt);
@@ -308,7 +314,7 @@ await check("status by receipt, which goes nowhere else", {}, async (v) => {
   await v.page.waitForSelector("#receipt-wrong");
 });
 
-await check("the desk reads the report and takes it into review", {}, async (v) => {
+check("the desk reads the report and takes it into review", {}, async (v) => {
   await signIn(v, users.reviewer);
   const card = v.page.locator("article.card", { hasText: "window of the prayer hall" }).first();
   await card.waitFor();
@@ -318,7 +324,7 @@ await check("the desk reads the report and takes it into review", {}, async (v) 
 });
 
 // ---- lists and sheets ----
-await check("list by keyboard", {}, async (v) => {
+check("list by keyboard", {}, async (v) => {
   await v.go("/list");
   await v.page.waitForSelector("table tbody tr");
   const rows = await v.page.locator("tbody tr").count();
@@ -335,7 +341,7 @@ await check("list by keyboard", {}, async (v) => {
   assert.equal(await v.page.evaluate(() => document.activeElement?.id), "main");
 });
 
-await check("list pages to its end by cursor", {}, async (v) => {
+check("list pages to its end by cursor", {}, async (v) => {
   await v.go("/list?religion=buddhist");
   await v.page.waitForSelector("tbody tr");
   const matched = await v.page.evaluate(async () => (await (await fetch("/api/v1/sites?religion=buddhist&limit=1")).json()).matched);
@@ -349,7 +355,7 @@ await check("list pages to its end by cursor", {}, async (v) => {
   assert.equal(await v.page.locator("tbody tr").count(), matched);
 });
 
-await check("site page: names with language and direction, sources, print", { language: "ar", size: "phone" }, async (v) => {
+check("site page: names with language and direction, sources, print", { language: "ar", size: "phone" }, async (v) => {
   await v.go("/list?q=sepulchre");
   await v.page.click("tbody a");
   await v.page.waitForSelector("h1.name");
@@ -363,14 +369,14 @@ await check("site page: names with language and direction, sources, print", { la
   assert.equal(await v.page.locator("header.bar").isVisible(), false);
 });
 
-await check("incidents: the public sees verified ones only", { language: "ar" }, async (v) => {
+check("incidents: the public sees verified ones only", { language: "ar" }, async (v) => {
   await v.go("/incidents");
   await v.page.waitForSelector("article.card");
   const codes = await v.page.evaluate(async () => (await (await fetch("/api/v1/incidents?limit=500")).json()).incidents.map((i) => [i.verification, i.coarse]));
   assert.ok(codes.length > 0 && codes.every(([code, coarse]) => /^V[34]$/.test(code) && coarse === true), JSON.stringify(codes.slice(0, 3)));
 });
 
-await check("language: switches in place, both ways", {}, async (v) => {
+check("language: switches in place, both ways", {}, async (v) => {
   await v.go("/about");
   const heading = await v.page.textContent("h1");
   await v.page.click(".language");
@@ -394,7 +400,7 @@ async function axe(v) {
 }
 for (const path of ["/", `/site/${site}`, "/list", "/incidents", "/report", "/status", "/desk", "/about", "/nowhere"]) {
   for (const [size, language, colorScheme] of [["phone", "ar", "light"], ["desk", "en", "dark"]]) {
-    await check(`axe ${path.replace(site, "ID")} ${language} ${colorScheme}`, { size, language, colorScheme }, async (v) => {
+    check(`axe ${path.replace(site, "ID")} ${language} ${colorScheme}`, { size, language, colorScheme }, async (v) => {
       v.allow.push(/401.*session/);
       await v.go(path);
       if (path === "/") await mapState(v.page);
@@ -405,7 +411,7 @@ for (const path of ["/", `/site/${site}`, "/list", "/incidents", "/report", "/st
     });
   }
 }
-await check("axe desk, every part", { language: "ar" }, async (v) => {
+check("axe desk, every part", { language: "ar" }, async (v) => {
   await signIn(v, users.coordinator);
   for (const tab of ["reports", "incidents", "hotspots", "warnings"]) {
     await v.page.click(`a[href='/desk/${tab}']`);
@@ -415,6 +421,7 @@ await check("axe desk, every part", { language: "ar" }, async (v) => {
   }
 });
 
+await Promise.all(Object.values(lanes).map(async (jobs) => { for (const job of jobs) await job(); }));
 await browser.close();
 if (failed && server.log()) console.log(server.log().split("\n").slice(-15).join("\n"));
 await server.stop();

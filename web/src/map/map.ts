@@ -260,6 +260,16 @@ export class FaneMap {
     });
   }
 
+  /** Moves the map if the point is not in view, or lies under the lower part that a sheet covers. */
+  reveal([lon, lat]: [number, number], covered: number): void {
+    const { clientWidth: w, clientHeight: h } = this.map.getContainer();
+    const at = this.map.project([lon, lat]);
+    const free = h - covered;
+    if (at.x > 30 && at.x < w - 30 && at.y > 60 && at.y < free - 30) return;
+    const to = { center: [lon, lat] as [number, number], offset: [0, (free - h) / 2] as [number, number] };
+    this.map.easeTo({ ...to, duration: still.matches ? 0 : 400 });
+  }
+
   /** Single sites now on the screen, each once, for those who go by keyboard or ear. */
   sitesInView(limit: number): { sites: InView[]; grouped: number } {
     if (!this.ready) return { sites: [], grouped: 0 };

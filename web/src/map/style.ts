@@ -20,7 +20,7 @@ const symbolOf: ExpressionSpecification = [
 
 const radius: ExpressionSpecification = ["interpolate", ["linear"], ["log10", count], 0.3, 13, 1, 15, 2, 19, 3, 23, 5, 30, 7, 36];
 
-/** Layers of one source of sites or incidents, whether tiles or the answer to a filtered query. */
+/** Sites come above incidents: the map is of places first. Layers of one source of sites, whether tiles or the answer to a filtered query. */
 function siteLayers(source: string, layer: string | undefined, p: Palette, number: ExpressionSpecification): LayerSpecification[] {
   const from = layer ? { source, "source-layer": layer } : { source };
   return [
@@ -41,12 +41,12 @@ function incidentLayers(source: string, layer: string | undefined, p: Palette, n
   const from = layer ? { source, "source-layer": layer } : { source };
   return [
     { id: `${source}-cluster`, type: "circle", ...from, filter: many,
-      paint: { "circle-color": p.incidentGround, "circle-radius": 12, "circle-stroke-width": 2.5, "circle-stroke-color": p.incident } },
+      paint: { "circle-color": p.incidentGround, "circle-radius": ["interpolate", ["linear"], ["zoom"], 1, 8.5, 5, 12], "circle-stroke-width": 2.5, "circle-stroke-color": p.incident } },
     { id: `${source}-count`, type: "symbol", ...from, filter: many,
-      layout: { "text-field": number, "text-font": font, "text-size": 12, "text-allow-overlap": true, "text-ignore-placement": true },
+      layout: { "text-field": number, "text-font": font, "text-size": ["interpolate", ["linear"], ["zoom"], 1, 10, 5, 12], "text-allow-overlap": true, "text-ignore-placement": true },
       paint: { "text-color": p.incident } },
     { id: `${source}-one`, type: "symbol", ...from, filter: one,
-      layout: { "icon-image": "incident", "icon-allow-overlap": true } },
+      layout: { "icon-image": "incident", "icon-allow-overlap": true, "icon-size": ["interpolate", ["linear"], ["zoom"], 1, 0.72, 5, 1] } },
   ] as LayerSpecification[];
 }
 
@@ -108,10 +108,10 @@ export function makeStyle(p: Palette, world: GeoJSON.FeatureCollection, language
         layout: { "icon-image": "context", "icon-allow-overlap": true, visibility: "none",
           "text-field": ["case", [">", count, 1], number, ""], "text-font": font, "text-size": 11, "text-offset": [0, 0.9], "text-optional": true },
         paint: { "text-color": p.context, "text-halo-color": p.countryHalo, "text-halo-width": 1.2 } },
-      ...siteLayers("sites", "sites", p, number),
-      ...siteLayers("found-sites", undefined, p, ["number-format", ["coalesce", ["get", "point_count"], 1], { locale: language }]),
       ...incidentLayers("incidents", "incidents", p, number),
       ...incidentLayers("found-incidents", undefined, p, ["number-format", ["coalesce", ["get", "point_count"], 1], { locale: language }]),
+      ...siteLayers("sites", "sites", p, number),
+      ...siteLayers("found-sites", undefined, p, ["number-format", ["coalesce", ["get", "point_count"], 1], { locale: language }]),
       { id: "chosen-ring", type: "circle", source: "chosen",
         paint: { "circle-radius": 17, "circle-color": "rgba(0,0,0,0)", "circle-stroke-width": 3, "circle-stroke-color": p.label } },
     ].map((layer) => fitFound(layer as LayerSpecification)),
