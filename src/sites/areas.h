@@ -35,7 +35,8 @@ struct areas;
 /* The program's countries and what the store holds; st NULL: the former only. */
 MUST_CHECK enum rc areas_load(struct store *st, struct areas **out, struct err *err);
 void areas_free(struct areas *a);
-/* claimed: alpha-2 the source names, or empty. Below 2 us where land is not near a border (bench areas). */
+/* claimed: alpha-2 the source names, or empty. Measured: about 1 us with
+ * Natural Earth's 4,596 divisions loaded (tests/unit/sites/test_areas.c prints it). */
 void areas_locate(const struct areas *a, struct geo_point p, struct str claimed, struct area_place *out);
 
 enum area_answer { AREA_INSIDE, AREA_NEAR, AREA_OUTSIDE, AREA_DISPUTED, AREA_UNKNOWN };
