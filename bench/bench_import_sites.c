@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Sites applied to a fresh SQLite registry, from the first draft to the last fsync: names in two scripts, every fourth with
- * a footprint. Then the same again, all unchanged. Usage: bench_import_sites [N] [postgresql://URL]
+ * Sites applied to a fresh SQLite registry, from the first draft to the last fsync: names in two scripts, every fourth
+ * with a footprint. Then the same again, all unchanged. Usage: bench_import_sites [N] [postgresql://URL]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,9 +36,16 @@ static void drafts(struct sites_import *im, long n, struct err *err)
         snprintf(name, sizeof name, "Place of prayer number %ld", i);
         snprintf(local, sizeof local, "دار العبادة رقم %ld", i);
         struct site_name names[] = {{STR_NONE, str_of(name)}, {STR("ar"), str_of(local)}};
-        struct site_draft d = {.external_id = str_of(id), .line = i + 1, .class_code = STR("place_of_worship"),
-                               .religion = str_of(RELIGION[i % 6]), .names = names, .names_n = 2, .has_place = true,
-                               .lat_deg = 35 + 20 * prng_unit(&r), .lon_deg = -5 + 45 * prng_unit(&r), .wikidata = STR("Q12345")};
+        struct site_draft d = {.external_id = str_of(id),
+                               .line = i + 1,
+                               .class_code = STR("place_of_worship"),
+                               .religion = str_of(RELIGION[i % 6]),
+                               .names = names,
+                               .names_n = 2,
+                               .has_place = true,
+                               .lat_deg = 35 + 20 * prng_unit(&r),
+                               .lon_deg = -5 + 45 * prng_unit(&r),
+                               .wikidata = STR("Q12345")};
         if (i % 4 == 0)
             d.footprint_wkb = (struct str){(char *)wkb, sizeof wkb};
         must(sink->draft(sink->ctx, &d, err), err);
@@ -47,7 +54,8 @@ static void drafts(struct sites_import *im, long n, struct err *err)
 
 static void run(struct store *st, const char *dir, const char *what, long n)
 {
-    struct sites_import_options o = {.source = STR("bench"), .licence = STR("none"), .label = STR("bench"), .temp_dir = dir};
+    struct sites_import_options o = {
+        .source = STR("bench"), .licence = STR("none"), .label = STR("bench"), .temp_dir = dir};
     struct sites_import_report p;
     struct sites_import *im;
     struct err err;
@@ -64,10 +72,12 @@ static void run(struct store *st, const char *dir, const char *what, long n)
         fprintf(stderr, "bench_import_sites: %lld sites instead of %ld\n", (long long)(p.added + p.unchanged), n);
         exit(1);
     }
-    printf("{\"name\":\"import_sites_%s\",\"n\":%ld,\"ns_op\":%.0f,\"peak_bytes\":%lld,\"per_s\":%.0f,\"load_areas_ms\":%.0f,"
-           "\"stage_ms\":%.0f,\"apply_ms\":%.0f}\n", what, n, (double)(end - ready) * 1000 / (double)n,
-           (long long)usage.ru_maxrss * 1024, (double)n * 1e6 / (double)(end - ready), (double)(ready - began) / 1000,
-           (double)(staged - ready) / 1000, (double)(end - staged) / 1000);
+    printf("{\"name\":\"import_sites_%s\",\"n\":%ld,\"ns_op\":%.0f,\"peak_bytes\":%lld,\"per_s\":%.0f,\"load_areas_"
+           "ms\":%.0f,"
+           "\"stage_ms\":%.0f,\"apply_ms\":%.0f}\n",
+           what, n, (double)(end - ready) * 1000 / (double)n, (long long)usage.ru_maxrss * 1024,
+           (double)n * 1e6 / (double)(end - ready), (double)(ready - began) / 1000, (double)(staged - ready) / 1000,
+           (double)(end - staged) / 1000);
     fflush(stdout);
     sites_import_free(im);
 }

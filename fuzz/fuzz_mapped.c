@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Tables and lists of sites. The first byte picks whether the known shapes decide, a fixed map, or the input brings its own
- * MAP.json before the first zero byte. Whatever comes out as a draft must be one the registry takes or refuses in words.
+ * Tables and lists of sites. The first byte picks whether the known shapes decide, a fixed map, or the input brings its
+ * own MAP.json before the first zero byte. Whatever comes out as a draft must be one the registry takes or refuses in
+ * words.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +12,7 @@
 #include "sites/mapped.h"
 
 #define FIXED                                                                                                          \
-    "{\"fields\":{\"id\":\"i\",\"name\":\"n\",\"name:*\":\"name:*\",\"wkt\":\"w\",\"names\":\"m\"},\"constant\":"               \
+    "{\"fields\":{\"id\":\"i\",\"name\":\"n\",\"name:*\":\"name:*\",\"wkt\":\"w\",\"names\":\"m\"},\"constant\":"      \
     "{\"class\":\"cemetery\"}}"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

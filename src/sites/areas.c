@@ -15,8 +15,7 @@
 
 #define BUILTIN "web/areas/countries.geojson"
 #define BOXES   "web/areas/disputed.geojson"
-#define NEUTRAL                                                                                                        \
-    "The status of this area is disputed. The code shown does not imply any opinion on its legal status."
+#define NEUTRAL "The status of this area is disputed. The code shown does not imply any opinion on its legal status."
 
 enum { LAYER_OWN, LAYER_BUILTIN, LAYERS_COUNTRY, LAYER_ADMIN1 = LAYERS_COUNTRY, LAYER_BOXES, LAYERS };
 
@@ -59,7 +58,8 @@ static const char *feature_read(const struct iso_codes *iso, const json_t *featu
     out->info = (struct area_info){.country = country_of(iso, p), .name = str_clip(first_of(p, NAME), AREAS_TEXT_MAX)};
     out->info.is_disputed = json_is_true(json_object_get(p, "disputed"));
     /* "-99-X04~", "BR-X01~": Natural Earth's stand-ins are no ISO 3166-2 codes */
-    if (has_code && code.n >= 4 && code.n <= 6 && code.p[2] == '-' && code.p[0] != '-' && !str_ends_with(code, STR("~")))
+    if (has_code && code.n >= 4 && code.n <= 6 && code.p[2] == '-' && code.p[0] != '-' &&
+        !str_ends_with(code, STR("~")))
         out->info.code = code;
     out->info.note = str_clip(json_str_or_empty(p, "note"), 500);
     if (out->info.country.n != 0 && out->info.country.n != 2)
@@ -191,7 +191,8 @@ static const struct area_info *country_holding(const struct areas *a, struct geo
     return NULL;
 }
 
-static const struct area_info *country_near(const struct areas *a, struct geo_point p, struct str country, double *distance_m)
+static const struct area_info *country_near(const struct areas *a, struct geo_point p, struct str country,
+                                            double *distance_m)
 {
     const struct area_info *best = NULL;
     double radius = AREAS_NEAR_M;
@@ -216,7 +217,8 @@ static bool country_is_drawn(const struct areas *a, struct str country)
     return false;
 }
 
-/* The polygon decides, with R1; a code that has no polygon of its own (French Guiana at this scale) stands as claimed. */
+/* The polygon decides, with R1; a code that has no polygon of its own (French Guiana at this scale) stands as claimed.
+ */
 static const struct area_info *country_decide(const struct areas *a, struct geo_point p, struct str claimed)
 {
     const struct area_info *holds = country_holding(a, p);
@@ -292,10 +294,12 @@ struct file_load {
     struct areas_report report;
 };
 
-static enum rc file_keep(struct file_load *f, const struct area_row *row, const struct geo_shape *shape, struct err *err)
+static enum rc file_keep(struct file_load *f, const struct area_row *row, const struct geo_shape *shape,
+                         struct err *err)
 {
     if (f->set.n == AREAS_FEATURES_MAX || f->bytes > SET_BYTES_MAX)
-        return err_set(err, RC_TOO_LARGE, "more than %d areas or %d bytes of polygons", AREAS_FEATURES_MAX, SET_BYTES_MAX);
+        return err_set(err, RC_TOO_LARGE, "more than %d areas or %d bytes of polygons", AREAS_FEATURES_MAX,
+                       SET_BYTES_MAX);
     if (f->set.n == f->size) {
         size_t old = f->size * sizeof *f->set.rows;
         f->size = f->size ? 2 * f->size : 256;

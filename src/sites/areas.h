@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * Which country and first-level division a point lies in. Countries come with the program (Natural Earth 1:50 million
- * through world-atlas); any GeoJSON of areas can be loaded beside them and is asked first. The shapes and codes imply no
- * opinion on the status of any territory; what is disputed is flagged, with a neutral line.
+ * through world-atlas); any GeoJSON of areas can be loaded beside them and is asked first. The shapes and codes imply
+ * no opinion on the status of any territory; what is disputed is flagged, with a neutral line.
  *
  * Invariants:
- *   R1 a point within AREAS_NEAR_M of its claimed country's polygon counts as inside it; a point in no polygon takes the
- *      nearest country within that distance.
- *   R2 the locator is read-only once built and may be asked from any thread.
+ *   R1 a point within AREAS_NEAR_M of its claimed country's polygon counts as inside it; a point in no polygon takes
+ * the nearest country within that distance. R2 the locator is read-only once built and may be asked from any thread.
  */
 #ifndef SITES_AREAS_H
 #define SITES_AREAS_H
@@ -18,8 +17,8 @@
 #define AREAS_NEAR_M 5000.0
 enum {
     AREAS_FEATURES_MAX = 1000000,
-    AREAS_VERTICES_MAX = 50000000,  /* of all rings together */
-    AREAS_TEXT_MAX = 200            /* bytes of a code or name */
+    AREAS_VERTICES_MAX = 50000000, /* of all rings together */
+    AREAS_TEXT_MAX = 200           /* bytes of a code or name */
 };
 
 enum area_level { AREA_COUNTRY, AREA_ADMIN1 };
@@ -28,7 +27,7 @@ struct area_place {
     struct str country; /* ISO 3166-1 alpha-2, or ""; borrowed from the areas */
     struct str admin1;  /* ISO 3166-2 as the file says, or "" */
     bool is_disputed;
-    struct str note;    /* the neutral line when disputed, else "" */
+    struct str note; /* the neutral line when disputed, else "" */
 };
 
 struct areas;
@@ -41,7 +40,8 @@ void areas_locate(const struct areas *a, struct geo_point p, struct str claimed,
 
 enum area_answer { AREA_INSIDE, AREA_NEAR, AREA_OUTSIDE, AREA_DISPUTED, AREA_UNKNOWN };
 /* Is the point in that country? DISPUTED: in a disputed area that is shown under the code, or under none. UNKNOWN: no
- * polygon of that code. distance_m (may be NULL): to the country, 0 inside, when it is below `AREAS_NEAR_M`, else -1. */
+ * polygon of that code. distance_m (may be NULL): to the country, 0 inside, when it is below `AREAS_NEAR_M`, else -1.
+ */
 enum area_answer areas_check(const struct areas *a, struct geo_point p, struct str alpha2, double *distance_m);
 
 struct areas_report {

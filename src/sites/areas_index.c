@@ -10,10 +10,10 @@
 
 #include "sites/areas.h"
 
-#define UNITS 1e7                 /* per degree */
+#define UNITS 1e7 /* per degree */
 enum { CELLS_PER_DEG = 4, W = 360 * CELLS_PER_DEG, H = 180 * CELLS_PER_DEG };
-#define CELL_UNITS (UNITS / CELLS_PER_DEG)
-#define SLACK_UNITS 4.0           /* an edge this near a cell counts as touching it */
+#define CELL_UNITS  (UNITS / CELLS_PER_DEG)
+#define SLACK_UNITS 4.0 /* an edge this near a cell counts as touching it */
 
 struct edge {
     int32_t ax, ay, bx, by;
@@ -26,9 +26,9 @@ struct area_layer {
     int n, size;
     struct edge *edges;
     size_t edges_n, edges_size;
-    uint32_t *start; /* W * H + 1: refs of cell c are refs[start[c] .. start[c + 1]) */
-    uint32_t *refs;  /* edge numbers; rising, so the edges of one area stand together */
-    uint32_t *set;   /* of each cell: index into set_at */
+    uint32_t *start;                     /* W * H + 1: refs of cell c are refs[start[c] .. start[c + 1]) */
+    uint32_t *refs;                      /* edge numbers; rising, so the edges of one area stand together */
+    uint32_t *set;                       /* of each cell: index into set_at */
     uint32_t *set_at, sets_n, sets_size; /* set s holds ids[set_at[s] .. set_at[s + 1]) */
     int32_t *ids;
     size_t ids_n, ids_size;
@@ -74,7 +74,8 @@ static int32_t unit_of(double deg)
     return (int32_t)lround(deg * UNITS);
 }
 
-enum rc area_layer_add(struct area_layer *l, const struct area_info *info, const struct geo_shape *shape, struct err *err)
+enum rc area_layer_add(struct area_layer *l, const struct area_info *info, const struct geo_shape *shape,
+                       struct err *err)
 {
     size_t points = geo_shape_points(shape);
     if (l->n == AREAS_FEATURES_MAX || l->edges_n + points > AREAS_VERTICES_MAX)
@@ -371,7 +372,8 @@ int area_layer_find(const struct area_layer *l, struct geo_point p, struct str c
 /* Squared metres from the origin to the edge, on the plane that touches the sphere at p. */
 static double edge_distance2(const struct edge *e, double x, double y, double mx, double my)
 {
-    double ax = (e->ax - x) * mx, ay = (e->ay - y) * my, dx = ((double)e->bx - e->ax) * mx, dy = ((double)e->by - e->ay) * my;
+    double ax = (e->ax - x) * mx, ay = (e->ay - y) * my, dx = ((double)e->bx - e->ax) * mx,
+           dy = ((double)e->by - e->ay) * my;
     double t = -(ax * dx + ay * dy) / (dx * dx + dy * dy + 1e-30);
     t = t < 0 ? 0 : t > 1 ? 1 : t;
     ax += t * dx;
@@ -383,11 +385,13 @@ int area_layer_near(const struct area_layer *l, struct geo_point p, double radiu
                     double *distance_m)
 {
     const double metres = EARTH_RADIUS_M * 3.14159265358979323846 / 180 / UNITS;
-    double x = p.lon_deg * UNITS, y = p.lat_deg * UNITS, my = metres, shrink = cos(p.lat_deg * 3.14159265358979323846 / 180);
+    double x = p.lon_deg * UNITS, y = p.lat_deg * UNITS, my = metres,
+           shrink = cos(p.lat_deg * 3.14159265358979323846 / 180);
     double mx = metres * (shrink > 0.01 ? shrink : 0.01); /* nearer the pole than 64 km there is no border */
     double best = radius_m * radius_m;
     int found = AREA_NONE;
-    int west = (int)floor((x - radius_m / mx + 180 * UNITS) / CELL_UNITS), east = (int)floor((x + radius_m / mx + 180 * UNITS) / CELL_UNITS);
+    int west = (int)floor((x - radius_m / mx + 180 * UNITS) / CELL_UNITS),
+        east = (int)floor((x + radius_m / mx + 180 * UNITS) / CELL_UNITS);
     for (int row = row_of(y - radius_m / my); row <= row_of(y + radius_m / my); row++)
         for (int column = west; column <= east; column++) {
             int turn = column < 0 ? -1 : column >= W ? 1 : 0; /* over the antimeridian */

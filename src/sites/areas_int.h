@@ -33,6 +33,7 @@ struct iso_codes;
 MUST_CHECK enum rc iso_codes_new(struct iso_codes **out, struct err *err);
 void iso_codes_free(struct iso_codes *c);
 bool iso_codes_has(const struct iso_codes *c, struct str alpha2);
-struct str iso_codes_alpha2(const struct iso_codes *c, struct str alpha3); /* "" when unknown; Natural Earth's own too */
+struct str iso_codes_alpha2(const struct iso_codes *c,
+                            struct str alpha3); /* "" when unknown; Natural Earth's own too */
 
 #endif

@@ -34,13 +34,12 @@ static enum rc areas_page(struct store_tx *tx, void *ctx, struct err *err)
     TRY(store_query(tx, &AREAS_SQL, args, SA_N(args), &rows, err));
     while (p->n < AREAS_PAGE && store_next(rows)) {
         last = store_uuid(rows, 0);
-        p->rows[p->n++] = (struct area_row){
-            .level = store_int(rows, 1) == AREA_ADMIN1 ? AREA_ADMIN1 : AREA_COUNTRY,
-            .info = {.code = str_copy(&p->mem, store_text(rows, 2)),
-                     .country = str_copy(&p->mem, store_text(rows, 3)),
-                     .name = str_copy(&p->mem, store_text(rows, 4)),
-                     .is_disputed = store_int(rows, 5) != 0},
-            .wkb = str_copy(&p->mem, store_blob(rows, 6))};
+        p->rows[p->n++] = (struct area_row){.level = store_int(rows, 1) == AREA_ADMIN1 ? AREA_ADMIN1 : AREA_COUNTRY,
+                                            .info = {.code = str_copy(&p->mem, store_text(rows, 2)),
+                                                     .country = str_copy(&p->mem, store_text(rows, 3)),
+                                                     .name = str_copy(&p->mem, store_text(rows, 4)),
+                                                     .is_disputed = store_int(rows, 5) != 0},
+                                            .wkb = str_copy(&p->mem, store_blob(rows, 6))};
     }
     TRY(store_finish(rows, err));
     p->after = last;
@@ -65,7 +64,8 @@ enum rc areas_store_each(struct store *st, area_row_fn fn, void *ctx, struct err
 
 static const struct store_sql DROP_SQL = {
     "DELETE FROM area WHERE area_set IN (SELECT id FROM area_set WHERE name = ?1 AND replaced_us IS NULL)"};
-static const struct store_sql REPLACED_SQL = {"UPDATE area_set SET replaced_us = ?2 WHERE name = ?1 AND replaced_us IS NULL"};
+static const struct store_sql REPLACED_SQL = {
+    "UPDATE area_set SET replaced_us = ?2 WHERE name = ?1 AND replaced_us IS NULL"};
 static const struct store_sql SET_SQL = {
     "INSERT INTO area_set (id, name, digest, areas_n, created_us, replaced_us) VALUES (?1, ?2, ?3, ?4, ?5, NULL)"};
 static const char *const AREA_COLUMNS[] = {"id", "area_set", "level", "code", "country", "name", "is_disputed", "wkb"};
@@ -78,9 +78,14 @@ static enum rc set_rows(struct store_tx *tx, const struct area_set *set, struct 
     for (size_t i = 0; i < set->n && rc == RC_OK; i++) {
         const struct area_row *r = &set->rows[i];
         struct uuid area = uuid_v7(set->now);
-        struct store_arg args[] = {SA_UUID(area),          SA_UUID(id),           SA_INT(r->level),
-                                   SA_TEXT(r->info.code),  SA_TEXT(r->info.country), SA_TEXT(r->info.name),
-                                   SA_INT(r->info.is_disputed), SA_BLOB(r->wkb.p, r->wkb.n)};
+        struct store_arg args[] = {SA_UUID(area),
+                                   SA_UUID(id),
+                                   SA_INT(r->level),
+                                   SA_TEXT(r->info.code),
+                                   SA_TEXT(r->info.country),
+                                   SA_TEXT(r->info.name),
+                                   SA_INT(r->info.is_disputed),
+                                   SA_BLOB(r->wkb.p, r->wkb.n)};
         rc = store_bulk_row(bulk, args, err);
     }
     struct err second;
@@ -88,8 +93,8 @@ static enum rc set_rows(struct store_tx *tx, const struct area_set *set, struct 
     return rc == RC_OK ? end : rc;
 }
 
-static enum rc entry(struct store_tx *tx, const char *action, struct uuid object, struct instant now, struct sha256 digest,
-                     int64_t n, struct err *err)
+static enum rc entry(struct store_tx *tx, const char *action, const char *kind, struct uuid object, struct instant now,
+                     struct sha256 digest, int64_t n, struct err *err)
 {
     struct buf b;
     struct json_out j;
@@ -98,12 +103,8 @@ static enum rc entry(struct store_tx *tx, const char *action, struct uuid object
     json_begin_object(&j);
     json_put_i64(&j, "n", n);
     json_end_object(&j);
-    struct ledger_event ev = {.action = action,
-                              .object_kind = "area_set",
-                              .object = object,
-                              .at = now,
-                              .digest = digest,
-                              .detail = buf_str(&b)};
+    struct ledger_event ev = {
+        .action = action, .object_kind = kind, .object = object, .at = now, .digest = digest, .detail = buf_str(&b)};
     enum rc rc = ledger_append(tx, &ev, err);
     buf_fini(&b);
     return rc;
@@ -114,13 +115,13 @@ static enum rc set_put(struct store_tx *tx, void *ctx, struct err *err)
     struct area_set *set = ctx;
     struct uuid id = uuid_v7(set->now);
     struct store_arg name[] = {SA_TEXT(set->name), SA_TIME(set->now)};
-    struct store_arg row[] = {SA_UUID(id), SA_TEXT(set->name), SA_BLOB(set->digest.b, sizeof set->digest.b), SA_INT(set->n),
-                              SA_TIME(set->now)};
+    struct store_arg row[] = {SA_UUID(id), SA_TEXT(set->name), SA_BLOB(set->digest.b, sizeof set->digest.b),
+                              SA_INT(set->n), SA_TIME(set->now)};
     TRY(store_exec(tx, &DROP_SQL, name, 1, NULL, err));
     TRY(store_exec(tx, &REPLACED_SQL, name, SA_N(name), NULL, err));
     TRY(store_exec(tx, &SET_SQL, row, SA_N(row), NULL, err));
     TRY(set_rows(tx, set, id, err));
-    return entry(tx, "areas.load", id, set->now, set->digest, (int64_t)set->n, err);
+    return entry(tx, "areas.load", "area_set", id, set->now, set->digest, (int64_t)set->n, err);
 }
 
 enum rc areas_store_put(struct store *st, struct area_set *set, struct err *err)
@@ -170,7 +171,8 @@ static void place_ask(struct assign *a, struct store_rows *rows)
     areas_locate(a->areas, (struct geo_point){store_real(rows, 1), store_real(rows, 2)}, claimed, &p);
     struct str country = str_is_empty(p.country) && !p.is_disputed ? claimed : p.country;
     bool disputed = p.is_disputed || said;
-    if (str_is_equal(country, store_text(rows, 3)) && str_is_equal(p.admin1, store_text(rows, 4)) && disputed == was_disputed)
+    if (str_is_equal(country, store_text(rows, 3)) && str_is_equal(p.admin1, store_text(rows, 4)) &&
+        disputed == was_disputed)
         return;
     a->changes[a->n++] = (struct place_change){store_uuid(rows, 0), str_copy(&a->mem, country), p.admin1, disputed};
 }
@@ -214,7 +216,7 @@ static enum rc places_write(struct store_tx *tx, void *ctx, struct err *err)
     }
     TRY(store_exec_many(tx, &PLACE_SET_SQL, args, 5, a->n, NULL, err));
     TRY(sites_changed(tx, a->now, err));
-    return entry(tx, "areas.assign", uuid_v7(a->now), a->now, sha256_end(&s), (int64_t)a->n, err);
+    return entry(tx, "areas.assign", "area_assignment", uuid_v7(a->now), a->now, sha256_end(&s), (int64_t)a->n, err);
 }
 
 enum rc areas_assign(struct store *st, const struct areas *areas, int64_t *changed, struct err *err)

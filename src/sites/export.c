@@ -12,7 +12,8 @@
 
 enum { FLUSH_BYTES = 1 << 16, LANGS_MAX = 400, DECIMALS = 7 };
 
-struct export {
+struct export
+{
     struct store *st;
     const struct sites_export_options *opt;
     sites_write_fn write;
@@ -109,10 +110,10 @@ static enum rc geojson(struct export *x, struct err *err)
 /* ---- CSV ---- */
 
 static const char *const COLUMNS[] = {
-    "id",          "code",       "name",       "class",    "kind",       "religion",    "denomination", "lat",
-    "lon",         "precision_m", "is_coarse", "country",  "admin1",     "disputed",    "heritage",     "whs_year",
-    "wikidata",    "unesco",     "status",     "visibility", "unverified", "synthetic", "note",         "source",
-    "licence",     "attribution", "release",   "external_id", "updated"};
+    "id",       "code",        "name",      "class",       "kind",       "religion",  "denomination", "lat",
+    "lon",      "precision_m", "is_coarse", "country",     "admin1",     "disputed",  "heritage",     "whs_year",
+    "wikidata", "unesco",      "status",    "visibility",  "unverified", "synthetic", "note",         "source",
+    "licence",  "attribution", "release",   "external_id", "updated"};
 
 static int lang_compare(const void *a, const void *b)
 {
@@ -127,7 +128,8 @@ static enum rc lang_collect(struct export *x, const struct site *s, const struct
         if (str_is_empty(lang) || (x->langs_n && bsearch(&lang, x->langs, x->langs_n, sizeof lang, lang_compare)))
             continue;
         if (x->langs_n == LANGS_MAX)
-            return err_set(err, RC_TOO_LARGE, "names in more than %d languages do not fit a table; export GeoJSON", LANGS_MAX);
+            return err_set(err, RC_TOO_LARGE, "names in more than %d languages do not fit a table; export GeoJSON",
+                           LANGS_MAX);
         x->langs[x->langs_n++] = str_copy(&x->mem, lang);
         qsort(x->langs, x->langs_n, sizeof x->langs[0], lang_compare);
     }
@@ -178,18 +180,38 @@ static enum rc csv_row(struct export *x, const struct site *s, const struct expo
     TRY(langs_check(x, s, err));
     arena_init(&mem);
     csv_out_init(&c, &x->out, ',', x->opt->guard);
-    const struct str head[] = {uuid_format(&mem, s->public_id), code_format(&mem, s->code), s->name, s->class_code, s->kind,
-                               s->religion, s->denomination};
+    const struct str head[] = {uuid_format(&mem, s->public_id),
+                               code_format(&mem, s->code),
+                               s->name,
+                               s->class_code,
+                               s->kind,
+                               s->religion,
+                               s->denomination};
     for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
         csv_out_str(&c, head[i]);
     csv_real(&c, s->has_place, s->lat_deg, DECIMALS);
     csv_real(&c, s->has_place, s->lon_deg, DECIMALS);
     csv_real(&c, s->has_place, s->precision_m, 1);
     struct str year = s->whs_year ? str_printf(&mem, "%d", s->whs_year) : STR_NONE;
-    const struct str rest[] = {yes_no(s->is_coarse), s->country, s->admin1, yes_no(s->is_disputed), s->heritage, year,
-                               s->wikidata, s->unesco, s->status, visibility_word(s->visibility), yes_no(s->is_unverified),
-                               yes_no(s->is_synthetic), s->note, e->source, e->licence, e->attribution, e->release,
-                               e->external_id, instant_format_s(&mem, s->updated)};
+    const struct str rest[] = {yes_no(s->is_coarse),
+                               s->country,
+                               s->admin1,
+                               yes_no(s->is_disputed),
+                               s->heritage,
+                               year,
+                               s->wikidata,
+                               s->unesco,
+                               s->status,
+                               visibility_word(s->visibility),
+                               yes_no(s->is_unverified),
+                               yes_no(s->is_synthetic),
+                               s->note,
+                               e->source,
+                               e->licence,
+                               e->attribution,
+                               e->release,
+                               e->external_id,
+                               instant_format_s(&mem, s->updated)};
     for (size_t i = 0; i < sizeof rest / sizeof rest[0]; i++)
         csv_out_str(&c, rest[i]);
     for (size_t i = 0; i < x->langs_n; i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Sites as files for others: GeoJSON (RFC 7946) and CSV (RFC 4180), every field, names by language, source and licence on
- * every row. Streamed page by page; memory does not grow with the registry. All through the policy for the viewer given
- * (I3, T1 of sites.h).
+ * Sites as files for others: GeoJSON (RFC 7946) and CSV (RFC 4180), every field, names by language, source and licence
+ * on every row. Streamed page by page; memory does not grow with the registry. All through the policy for the viewer
+ * given (I3, T1 of sites.h).
  */
 #ifndef SITES_EXPORT_H
 #define SITES_EXPORT_H
@@ -25,8 +25,8 @@ struct sites_export_report {
 /* Takes all of it or fails. */
 typedef enum rc (*sites_write_fn)(void *ctx, const void *data, size_t n, struct err *err);
 /* GeoJSON: one feature per line; the geometry is the point, the footprint stands beside it in the properties as
- * "footprint"; without a place the geometry is null. CSV: one column per language among the rows, "name:LANG"; the file is
- * read twice for that. A footprint or a name is never cut. */
+ * "footprint"; without a place the geometry is null. CSV: one column per language among the rows, "name:LANG"; the file
+ * is read twice for that. A footprint or a name is never cut. */
 MUST_CHECK enum rc sites_export(struct store *st, const struct sites_export_options *opt, const struct viewer *viewer,
                                 sites_write_fn write, void *ctx, struct sites_export_report *out, struct err *err);
 

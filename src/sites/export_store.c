@@ -6,11 +6,12 @@
 
 enum { CHUNK = 32 };
 #define IDS                                                                                                            \
-    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, "  \
+    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, " \
     "?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)"
-static const struct store_sql SOURCES_SQL = {
-    "SELECT r.site, o.name, o.licence, o.attribution, e.label, r.external_id FROM site_source r JOIN source o ON o.id = r.source "
-    "JOIN source_release e ON e.id = r.last_release WHERE r.site IN " IDS " ORDER BY r.site, o.name, r.external_id"};
+static const struct store_sql SOURCES_SQL = {"SELECT r.site, o.name, o.licence, o.attribution, e.label, r.external_id "
+                                             "FROM site_source r JOIN source o ON o.id = r.source "
+                                             "JOIN source_release e ON e.id = r.last_release WHERE r.site IN " IDS
+                                             " ORDER BY r.site, o.name, r.external_id"};
 static const struct store_sql FOOTPRINTS_SQL = {"SELECT site, wkb FROM site_footprint WHERE site IN " IDS};
 
 static struct export_site *owner_of(struct export_page *p, size_t from, size_t to, struct uuid id)
@@ -58,8 +59,8 @@ enum rc export_page_read(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct export_page *p = ctx;
     arena_reset(&p->mem);
-    TRY(sites_range_read(tx, &p->where, p->viewer, p->range.first, p->range.last, p->after, EXPORT_PAGE, &p->mem, p->sites,
-                         p->keys, &p->n, err));
+    TRY(sites_range_read(tx, &p->where, p->viewer, p->range.first, p->range.last, p->after, EXPORT_PAGE, &p->mem,
+                         p->sites, p->keys, &p->n, err));
     p->extras = ARENA_NEW_N(&p->mem, struct export_site, EXPORT_PAGE);
     for (size_t at = 0; at < p->n && p->want_extras; at += CHUNK)
         TRY(chunk_read(tx, p, at, at + CHUNK < p->n ? at + CHUNK : p->n, err));

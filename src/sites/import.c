@@ -46,7 +46,8 @@ static enum rc text_check(const char *what, struct str s, struct err *err)
 static enum rc options_check(const struct sites_import_options *o, struct err *err)
 {
     if (str_is_empty(o->source) || o->source.n > IMPORT_SOURCE_MAX)
-        return err_set(err, RC_INVALID, "a source has a name of 1 to %d bytes; give one with --source", IMPORT_SOURCE_MAX);
+        return err_set(err, RC_INVALID, "a source has a name of 1 to %d bytes; give one with --source",
+                       IMPORT_SOURCE_MAX);
     TRY(text_check("source", o->source, err));
     TRY(text_check("licence", o->licence, err));
     TRY(text_check("attribution", o->attribution, err));
@@ -575,7 +576,8 @@ enum rc sites_import_finish(struct sites_import *im, struct sites_import_report 
     ENSURE(!im->finished);
     im->finished = true;
     struct uuid source;
-    TRY(import_source_find(im->st, im->opt.source, &source, err)); /* before a new one is made: nothing to compare with */
+    TRY(import_source_find(im->st, im->opt.source, &source,
+                           err)); /* before a new one is made: nothing to compare with */
     if (!im->opt.dry_run)
         TRY(release_begin(im, err));
     TRY(batches(im, source, err));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Bringing the records of one source into the registry. A reader fills the sink; nothing of the store changes before the
- * reader has ended well; then the records are compared with what is stored and applied in batches.
+ * Bringing the records of one source into the registry. A reader fills the sink; nothing of the store changes before
+ * the reader has ended well; then the records are compared with what is stored and applied in batches.
  *
  *   begin -> sink (reader) -> finish:  release opened | batches: added, updated, gone | release closed
  *
@@ -23,8 +23,8 @@
 #include "wire/json_out.h"
 
 enum {
-    IMPORT_SOURCE_MAX = 100,   /* bytes of a source's name */
-    IMPORT_TEXT_MAX = 500,     /* bytes of licence, attribution, label, external id */
+    IMPORT_SOURCE_MAX = 100, /* bytes of a source's name */
+    IMPORT_TEXT_MAX = 500,   /* bytes of licence, attribution, label, external id */
     IMPORT_CLASSES_MAX = 32,
     IMPORT_BATCH_RECORDS = 16384,
     IMPORT_BATCH_BYTES = 24 << 20
@@ -83,7 +83,7 @@ void sites_import_report_json(struct json_out *j, const struct sites_import_repo
  * the file's name without its endings. map: path of a MAP.json, or NULL. */
 struct sites_file_options {
     const char *format, *map;
-    size_t threads; /* that decode OSM; 0: as many as there are processors */
+    size_t threads;                     /* that decode OSM; 0: as many as there are processors */
     struct sites_import_options import; /* label and format are filled in here */
 };
 MUST_CHECK enum rc sites_import_file(struct store *st, const char *path, const struct sites_file_options *opt,

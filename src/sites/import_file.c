@@ -79,8 +79,9 @@ static const struct {
     const char *name;
     bool is_osm;
     int format;
-} FORMATS[] = {{"osm-pbf", true, OSM_FORMAT_PBF},   {"osm-xml", true, OSM_FORMAT_XML}, {"osm-change", true, OSM_FORMAT_XML},
-               {"geojson", false, MAPPED_GEOJSON}, {"json", false, MAPPED_JSON},      {"csv", false, MAPPED_CSV}};
+} FORMATS[] = {{"osm-pbf", true, OSM_FORMAT_PBF},    {"osm-xml", true, OSM_FORMAT_XML},
+               {"osm-change", true, OSM_FORMAT_XML}, {"geojson", false, MAPPED_GEOJSON},
+               {"json", false, MAPPED_JSON},         {"csv", false, MAPPED_CSV}};
 
 static enum rc format_given(struct file_import *f, struct err *err)
 {
@@ -92,8 +93,8 @@ static enum rc format_given(struct file_import *f, struct err *err)
             f->mapped.format = f->is_osm ? MAPPED_ANY : (enum mapped_format)FORMATS[i].format;
             return RC_OK;
         }
-    return err_set(err, RC_UNSUPPORTED, "no format \"%.40s\"; there are osm-pbf, osm-xml, osm-change, geojson, json, csv",
-                   f->opt->format);
+    return err_set(err, RC_UNSUPPORTED,
+                   "no format \"%.40s\"; there are osm-pbf, osm-xml, osm-change, geojson, json, csv", f->opt->format);
 }
 
 /* PBF: a length, then field 1 of BlobHeader, "OSMHeader". XML begins with <. */

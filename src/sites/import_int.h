@@ -15,7 +15,7 @@ enum import_act { IMPORT_SAME, IMPORT_ADD, IMPORT_UPDATE, IMPORT_GONE };
 /* One record of the file, of the store, or of both. */
 struct import_item {
     struct str key;
-    struct str bytes;      /* of the file; empty with IMPORT_GONE */
+    struct str bytes; /* of the file; empty with IMPORT_GONE */
     bool is_in_file, is_stored, is_gone_before;
     struct sha256 digest, stored_digest;
     struct uuid site, public_id;

@@ -13,7 +13,7 @@
 #include "wire/json_out.h"
 
 #define DEFAULT_PRECISION_M 10.0 /* a point of a map drawn by hand over imagery */
-#define RECORD_VERSION "fane-record-1"
+#define RECORD_VERSION      "fane-record-1"
 
 static bool is_bad_text(struct str s)
 {
@@ -22,8 +22,8 @@ static bool is_bad_text(struct str s)
 
 static bool has_bad_text(const struct site_draft *d)
 {
-    const struct str all[] = {d->external_id, d->class_code, d->kind, d->religion, d->denomination, d->wikidata, d->heritage,
-                              d->unesco_id, d->country, d->status, d->note, d->source_text};
+    const struct str all[] = {d->external_id, d->class_code, d->kind,    d->religion, d->denomination, d->wikidata,
+                              d->heritage,    d->unesco_id,  d->country, d->status,   d->note,         d->source_text};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (is_bad_text(all[i]))
             return true;
@@ -89,8 +89,8 @@ void record_encode(const struct site_draft *d, struct buf *out)
     f.is_guarded = d->is_guarded;
     put_str(out, STR(RECORD_VERSION));
     buf_add(out, &f, sizeof f);
-    const struct str texts[] = {d->class_code, d->kind, d->religion, d->denomination, d->wikidata, d->heritage,
-                                d->unesco_id, d->country, d->status, d->note, d->source_text};
+    const struct str texts[] = {d->class_code, d->kind,    d->religion, d->denomination, d->wikidata,   d->heritage,
+                                d->unesco_id,  d->country, d->status,   d->note,         d->source_text};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         put_str(out, text_kept(texts[i]));
     put_str(out, d->footprint_wkb);
@@ -128,8 +128,9 @@ static bool decode(struct str s, struct arena *mem, struct site_draft *d)
     uint32_t n;
     if (!take_str(&s, &version) || !str_is_equal(version, STR(RECORD_VERSION)) || !take(&s, &f, sizeof f))
         return false;
-    struct str *const texts[] = {&d->class_code, &d->kind, &d->religion, &d->denomination, &d->wikidata, &d->heritage,
-                                 &d->unesco_id, &d->country, &d->status, &d->note, &d->source_text, &d->footprint_wkb};
+    struct str *const texts[] = {&d->class_code, &d->kind,     &d->religion,    &d->denomination,
+                                 &d->wikidata,   &d->heritage, &d->unesco_id,   &d->country,
+                                 &d->status,     &d->note,     &d->source_text, &d->footprint_wkb};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (!take_str(&s, texts[i]))
             return false;

@@ -7,10 +7,10 @@
 
 #include "base/hash.h"
 #include "base/id.h"
+#include "people/policy.h"
 #include "sites/areas.h"
 #include "sites/draft.h"
 #include "sites/vocab.h"
-#include "people/policy.h"
 
 /* NULL when the draft can be kept, else why not. */
 const char *record_fault(const struct site_draft *d, const struct vocab *v);

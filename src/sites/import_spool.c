@@ -20,8 +20,8 @@ struct head {
 };
 
 struct run {
-    off_t at, end;   /* what has not been read into bytes yet */
-    char *bytes;     /* read window */
+    off_t at, end; /* what has not been read into bytes yet */
+    char *bytes;   /* read window */
     size_t size, from, to;
     struct spool_record now;
     bool more;
@@ -30,7 +30,7 @@ struct run {
 struct spool {
     int fd;
     off_t file_n;
-    char *arena;     /* records being collected */
+    char *arena; /* records being collected */
     size_t used, size;
     uint32_t *order; /* offsets / 8 into the arena */
     size_t n, order_size;
@@ -39,7 +39,7 @@ struct spool {
     size_t runs_n;
     size_t *heap;
     size_t heap_n;
-    size_t next;     /* without runs: position in order */
+    size_t next; /* without runs: position in order */
     bool turned, started;
 };
 

@@ -25,7 +25,8 @@ struct spool_record {
 };
 
 struct spool;
-/* memory_max: bytes held at most while adding, and about as many while giving back; 0: 64 MB. dir: NULL: $TMPDIR, else /tmp. */
+/* memory_max: bytes held at most while adding, and about as many while giving back; 0: 64 MB. dir: NULL: $TMPDIR, else
+ * /tmp. */
 MUST_CHECK enum rc spool_new(const char *dir, size_t memory_max, struct spool **out, struct err *err);
 void spool_free(struct spool *s);
 /* seq is set here. Errors: RC_IO (a full disk), RC_TOO_LARGE. */

@@ -141,12 +141,13 @@ static enum rc release_entry(struct store_tx *tx, const char *action, const stru
     return rc;
 }
 
-#define RELEASE_COLUMNS                                                                                                 \
+#define RELEASE_COLUMNS                                                                                                \
     "id, source, label, format, digest, state, started_us, finished_us, read_n, sites_n, added_n, updated_n, "         \
     "unchanged_n, gone_n, rejected_n"
-static const struct store_sql OPEN_SQL = {"SELECT " RELEASE_COLUMNS
-                                          " FROM source_release WHERE source = ?1 AND state = 'open' ORDER BY started_us, id"};
-static const struct store_sql ALL_SQL = {"SELECT " RELEASE_COLUMNS " FROM source_release WHERE id > ?1 ORDER BY id LIMIT 500"};
+static const struct store_sql OPEN_SQL = {
+    "SELECT " RELEASE_COLUMNS " FROM source_release WHERE source = ?1 AND state = 'open' ORDER BY started_us, id"};
+static const struct store_sql ALL_SQL = {"SELECT " RELEASE_COLUMNS
+                                         " FROM source_release WHERE id > ?1 ORDER BY id LIMIT 500"};
 static const struct store_sql RELEASE_ADD_SQL = {"INSERT INTO source_release (" RELEASE_COLUMNS
                                                  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, 0, 0, 0, 0, 0, 0, 0)"};
 static const struct store_sql SOURCE_ADD_SQL = {
@@ -155,7 +156,8 @@ static const struct store_sql SOURCE_SET_SQL = {
     "UPDATE source SET licence = CASE WHEN ?2 = '' THEN licence ELSE ?2 END, "
     "attribution = CASE WHEN ?3 = '' THEN attribution ELSE ?3 END, url = CASE WHEN ?4 = '' THEN url ELSE ?4 END "
     "WHERE id = ?1"};
-static const struct store_sql BROKEN_SQL = {"UPDATE source_release SET state = 'broken' WHERE id = ?1 AND state = 'open'"};
+static const struct store_sql BROKEN_SQL = {
+    "UPDATE source_release SET state = 'broken' WHERE id = ?1 AND state = 'open'"};
 static const struct store_sql CLOSE_SQL = {
     "UPDATE source_release SET state = 'closed', finished_us = ?2, read_n = ?3, sites_n = ?4, added_n = ?5, "
     "updated_n = ?6, unchanged_n = ?7, gone_n = ?8, rejected_n = ?9 WHERE id = ?1 AND state = 'open'"};
@@ -195,7 +197,7 @@ static enum rc source_make(struct store_tx *tx, struct import_open *o, struct er
     o->release->source = uuid_v7(o->now);
     struct str licence = str_is_empty(o->licence) ? STR("unknown") : o->licence;
     struct store_arg add[] = {SA_UUID(o->release->source), SA_TEXT(o->source_name), SA_TEXT(licence),
-                              SA_TEXT(o->attribution), SA_TEXT(o->url), SA_TIME(o->now)};
+                              SA_TEXT(o->attribution),     SA_TEXT(o->url),         SA_TIME(o->now)};
     return store_exec(tx, &SOURCE_ADD_SQL, add, SA_N(add), NULL, err);
 }
 
@@ -245,9 +247,13 @@ static enum rc release_open(struct store_tx *tx, void *ctx, struct err *err)
         return RC_OK;
     r->id = uuid_v7(o->now);
     r->started = o->now;
-    struct store_arg args[] = {SA_UUID(r->id),    SA_UUID(r->source), SA_TEXT(r->label),
-                               SA_TEXT(r->format), SA_BLOB(r->digest.b, sizeof r->digest.b),
-                               SA_TEXT(r->state), SA_TIME(r->started)};
+    struct store_arg args[] = {SA_UUID(r->id),
+                               SA_UUID(r->source),
+                               SA_TEXT(r->label),
+                               SA_TEXT(r->format),
+                               SA_BLOB(r->digest.b, sizeof r->digest.b),
+                               SA_TEXT(r->state),
+                               SA_TIME(r->started)};
     TRY(store_exec(tx, &RELEASE_ADD_SQL, args, SA_N(args), NULL, err));
     return release_entry(tx, "release.open", r, o->actor, o->now, err);
 }
@@ -272,9 +278,9 @@ static enum rc release_close(struct store_tx *tx, void *ctx, struct err *err)
     struct release_close *c = ctx;
     struct release_row *r = c->r;
     int64_t changed;
-    struct store_arg args[] = {SA_UUID(r->id),       SA_TIME(r->finished),  SA_INT(r->read),
-                               SA_INT(r->sites),     SA_INT(r->added),      SA_INT(r->updated),
-                               SA_INT(r->unchanged), SA_INT(r->gone),       SA_INT(r->rejected)};
+    struct store_arg args[] = {SA_UUID(r->id),       SA_TIME(r->finished), SA_INT(r->read),
+                               SA_INT(r->sites),     SA_INT(r->added),     SA_INT(r->updated),
+                               SA_INT(r->unchanged), SA_INT(r->gone),      SA_INT(r->rejected)};
     TRY(store_exec(tx, &CLOSE_SQL, args, SA_N(args), &changed, err));
     if (changed != 1)
         return lost_release(err);
@@ -291,13 +297,13 @@ enum rc import_release_close(struct store *st, struct release_row *r, struct uui
 /* ---- batches ---- */
 
 static const char *const SITE_COLUMNS[] = {
-    "id",        "public_id", "class",    "kind",        "religion",      "denomination", "name",         "names",
-    "search",    "lat",       "lon",      "cell",        "precision_m",   "shown_cell",   "shown_lat",    "shown_lon",
-    "country",   "admin1",    "is_disputed", "heritage", "whs_year",      "wikidata",     "unesco",       "status",
-    "visibility", "is_unverified", "is_synthetic", "note", "created_us",  "updated_us"};
+    "id",         "public_id",     "class",        "kind",     "religion",    "denomination", "name",      "names",
+    "search",     "lat",           "lon",          "cell",     "precision_m", "shown_cell",   "shown_lat", "shown_lon",
+    "country",    "admin1",        "is_disputed",  "heritage", "whs_year",    "wikidata",     "unesco",    "status",
+    "visibility", "is_unverified", "is_synthetic", "note",     "created_us",  "updated_us"};
 static const char *const FOOTPRINT_COLUMNS[] = {"site", "wkb"};
-static const char *const RECORD_COLUMNS[] = {"source",        "external_id",  "site",        "digest", "first_release",
-                                             "last_release", "source_text", "raw"};
+static const char *const RECORD_COLUMNS[] = {"source",        "external_id",  "site",        "digest",
+                                             "first_release", "last_release", "source_text", "raw"};
 
 static struct store_arg real_or_null(bool has, double v)
 {
@@ -315,14 +321,36 @@ static enum rc site_row(struct store_bulk *bulk, const struct import_batch *b, c
     const struct record_rows *r = &it->rows;
     enum visibility v = r->is_guarded ? VISIBILITY_HIDDEN : b->visibility;
     bool is_coarse = v == VISIBILITY_COARSE, is_shown = v != VISIBILITY_HIDDEN, p = r->has_place;
-    struct store_arg args[] = {
-        SA_UUID(it->site), SA_UUID(it->public_id), SA_TEXT(r->class_code), SA_TEXT(r->kind),
-        SA_TEXT(r->religion), SA_TEXT(r->denomination), SA_TEXT(r->name), SA_TEXT(r->names), SA_TEXT(r->search),
-        real_or_null(p, r->lat_deg), real_or_null(p, r->lon_deg), SA_INT(r->cell), SA_REAL(r->precision_m),
-        int_or_null(is_shown, is_coarse ? r->coarse_cell : r->cell), real_or_null(p && is_coarse, r->coarse_lat_deg),
-        real_or_null(p && is_coarse, r->coarse_lon_deg), SA_TEXT(r->country), SA_TEXT(r->admin1), SA_INT(r->is_disputed),
-        SA_TEXT(r->heritage), SA_INT(r->whs_year), SA_TEXT(r->wikidata), SA_TEXT(r->unesco), SA_TEXT(r->status),
-        SA_INT(v), SA_INT(r->is_unverified), SA_INT(r->is_synthetic), SA_TEXT(r->note), SA_TIME(b->now), SA_TIME(b->now)};
+    struct store_arg args[] = {SA_UUID(it->site),
+                               SA_UUID(it->public_id),
+                               SA_TEXT(r->class_code),
+                               SA_TEXT(r->kind),
+                               SA_TEXT(r->religion),
+                               SA_TEXT(r->denomination),
+                               SA_TEXT(r->name),
+                               SA_TEXT(r->names),
+                               SA_TEXT(r->search),
+                               real_or_null(p, r->lat_deg),
+                               real_or_null(p, r->lon_deg),
+                               SA_INT(r->cell),
+                               SA_REAL(r->precision_m),
+                               int_or_null(is_shown, is_coarse ? r->coarse_cell : r->cell),
+                               real_or_null(p && is_coarse, r->coarse_lat_deg),
+                               real_or_null(p && is_coarse, r->coarse_lon_deg),
+                               SA_TEXT(r->country),
+                               SA_TEXT(r->admin1),
+                               SA_INT(r->is_disputed),
+                               SA_TEXT(r->heritage),
+                               SA_INT(r->whs_year),
+                               SA_TEXT(r->wikidata),
+                               SA_TEXT(r->unesco),
+                               SA_TEXT(r->status),
+                               SA_INT(v),
+                               SA_INT(r->is_unverified),
+                               SA_INT(r->is_synthetic),
+                               SA_TEXT(r->note),
+                               SA_TIME(b->now),
+                               SA_TIME(b->now)};
     ENSURE(SA_N(args) == SA_N(SITE_COLUMNS));
     return store_bulk_row(bulk, args, err);
 }
@@ -340,9 +368,14 @@ static enum rc footprint_row(struct store_bulk *bulk, const struct import_batch 
 static enum rc record_row(struct store_bulk *bulk, const struct import_batch *b, const struct import_item *it,
                           struct err *err)
 {
-    struct store_arg args[] = {SA_UUID(b->release->source), SA_TEXT(it->key), SA_UUID(it->site),
-                               SA_BLOB(it->digest.b, sizeof it->digest.b), SA_UUID(b->release->id),
-                               SA_UUID(b->release->id), SA_TEXT(it->rows.source_text), SA_TEXT(it->rows.raw)};
+    struct store_arg args[] = {SA_UUID(b->release->source),
+                               SA_TEXT(it->key),
+                               SA_UUID(it->site),
+                               SA_BLOB(it->digest.b, sizeof it->digest.b),
+                               SA_UUID(b->release->id),
+                               SA_UUID(b->release->id),
+                               SA_TEXT(it->rows.source_text),
+                               SA_TEXT(it->rows.raw)};
     return store_bulk_row(bulk, args, err);
 }
 
@@ -379,9 +412,11 @@ static enum rc load_sites(struct store_tx *tx, const struct import_batch *b, str
 enum { ADDED = 1u << IMPORT_ADD, CHANGED = 1u << IMPORT_UPDATE };
 
 static const struct store_sql PAST_SQL = {
-    "INSERT INTO site_source_past (source, external_id, until_release, site, digest, since_release, raw, names, footprint) "
+    "INSERT INTO site_source_past (source, external_id, until_release, site, digest, since_release, raw, names, "
+    "footprint) "
     "SELECT r.source, r.external_id, ?3, r.site, r.digest, r.last_release, r.raw, s.names, f.wkb FROM site_source r "
-    "JOIN site s ON s.id = r.site LEFT JOIN site_footprint f ON f.site = r.site WHERE r.source = ?1 AND r.external_id = ?2 "
+    "JOIN site s ON s.id = r.site LEFT JOIN site_footprint f ON f.site = r.site WHERE r.source = ?1 AND r.external_id "
+    "= ?2 "
     "ON CONFLICT (source, external_id, until_release) DO NOTHING"};
 static const struct store_sql RECORD_SET_SQL = {
     "UPDATE site_source SET digest = ?3, last_release = ?4, gone_release = NULL, source_text = ?5, raw = ?6 "
@@ -389,15 +424,18 @@ static const struct store_sql RECORD_SET_SQL = {
 static const struct store_sql FOOTPRINT_DROP_SQL = {"DELETE FROM site_footprint WHERE site = ?1"};
 /* Who may see it stays; where it is shown follows from that (M4). */
 static const struct store_sql SITE_SET_SQL = {
-    "UPDATE site SET class = ?2, kind = ?3, religion = ?4, denomination = ?5, name = ?6, search = ?7, lat = ?8, lon = ?9, "
+    "UPDATE site SET class = ?2, kind = ?3, religion = ?4, denomination = ?5, name = ?6, search = ?7, lat = ?8, lon = "
+    "?9, "
     "cell = ?10, precision_m = ?11, shown_cell = CASE visibility WHEN 0 THEN ?10 WHEN 1 THEN ?12 ELSE NULL END, "
-    "shown_lat = CASE visibility WHEN 1 THEN ?13 ELSE NULL END, shown_lon = CASE visibility WHEN 1 THEN ?14 ELSE NULL END, "
+    "shown_lat = CASE visibility WHEN 1 THEN ?13 ELSE NULL END, shown_lon = CASE visibility WHEN 1 THEN ?14 ELSE NULL "
+    "END, "
     "country = ?15, admin1 = ?16, is_disputed = ?17, heritage = ?18, whs_year = ?19, wikidata = ?20, unesco = ?21, "
     "status = ?22, is_unverified = ?23, is_synthetic = ?24, note = ?25, updated_us = ?26, names = ?27 WHERE id = ?1"};
 static const struct store_sql RECORD_GONE_SQL = {
     "UPDATE site_source SET gone_release = ?3 WHERE source = ?1 AND external_id = ?2 AND gone_release IS NULL"};
 static const struct store_sql SITE_GONE_SQL = {
-    "UPDATE site SET status = 'gone', shown_cell = NULL, shown_lat = NULL, shown_lon = NULL, updated_us = ?2 WHERE id = ?1 "
+    "UPDATE site SET status = 'gone', shown_cell = NULL, shown_lat = NULL, shown_lon = NULL, updated_us = ?2 WHERE id "
+    "= ?1 "
     "AND NOT EXISTS (SELECT 1 FROM site_source r WHERE r.site = ?1 AND r.gone_release IS NULL)"};
 
 enum { SET_ARGS = 27 };
@@ -406,13 +444,33 @@ static void site_set_args(const struct import_batch *b, const struct import_item
 {
     const struct record_rows *r = &it->rows;
     bool p = r->has_place;
-    const struct store_arg args[SET_ARGS] = {
-        SA_UUID(it->site), SA_TEXT(r->class_code), SA_TEXT(r->kind), SA_TEXT(r->religion), SA_TEXT(r->denomination),
-        SA_TEXT(r->name), SA_TEXT(r->search), real_or_null(p, r->lat_deg), real_or_null(p, r->lon_deg), SA_INT(r->cell),
-        SA_REAL(r->precision_m), SA_INT(r->coarse_cell), real_or_null(p, r->coarse_lat_deg),
-        real_or_null(p, r->coarse_lon_deg), SA_TEXT(r->country), SA_TEXT(r->admin1), SA_INT(r->is_disputed),
-        SA_TEXT(r->heritage), SA_INT(r->whs_year), SA_TEXT(r->wikidata), SA_TEXT(r->unesco), SA_TEXT(r->status),
-        SA_INT(r->is_unverified), SA_INT(r->is_synthetic), SA_TEXT(r->note), SA_TIME(b->now), SA_TEXT(r->names)};
+    const struct store_arg args[SET_ARGS] = {SA_UUID(it->site),
+                                             SA_TEXT(r->class_code),
+                                             SA_TEXT(r->kind),
+                                             SA_TEXT(r->religion),
+                                             SA_TEXT(r->denomination),
+                                             SA_TEXT(r->name),
+                                             SA_TEXT(r->search),
+                                             real_or_null(p, r->lat_deg),
+                                             real_or_null(p, r->lon_deg),
+                                             SA_INT(r->cell),
+                                             SA_REAL(r->precision_m),
+                                             SA_INT(r->coarse_cell),
+                                             real_or_null(p, r->coarse_lat_deg),
+                                             real_or_null(p, r->coarse_lon_deg),
+                                             SA_TEXT(r->country),
+                                             SA_TEXT(r->admin1),
+                                             SA_INT(r->is_disputed),
+                                             SA_TEXT(r->heritage),
+                                             SA_INT(r->whs_year),
+                                             SA_TEXT(r->wikidata),
+                                             SA_TEXT(r->unesco),
+                                             SA_TEXT(r->status),
+                                             SA_INT(r->is_unverified),
+                                             SA_INT(r->is_synthetic),
+                                             SA_TEXT(r->note),
+                                             SA_TIME(b->now),
+                                             SA_TEXT(r->names)};
     memcpy(out, args, sizeof args);
 }
 

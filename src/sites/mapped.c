@@ -43,8 +43,8 @@ static enum rc no_map(struct err *err)
 
 /* ---- CSV ---- */
 
-static enum rc csv_map(const struct mapped_options *opt, const struct csv *csv, struct arena *mem, struct mapped_map *map,
-                       struct err *err)
+static enum rc csv_map(const struct mapped_options *opt, const struct csv *csv, struct arena *mem,
+                       struct mapped_map *map, struct err *err)
 {
     struct str text = str_is_empty(opt->map) ? mapped_known_csv(csv) : opt->map;
     if (str_is_empty(text))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Inside the mapped readers: the map (mapped_map.c), known shapes (mapped_known.c), a row of whatever format made a draft
- * (mapped_row.c), WKT (mapped_wkt.c).
+ * Inside the mapped readers: the map (mapped_map.c), known shapes (mapped_known.c), a row of whatever format made a
+ * draft (mapped_row.c), WKT (mapped_wkt.c).
  */
 #ifndef SITES_MAPPED_INT_H
 #define SITES_MAPPED_INT_H
@@ -15,17 +15,41 @@
 #include "wire/json_stream.h"
 
 enum field {
-    FIELD_ID, FIELD_NAME, FIELD_NAMES_BY_PREFIX, FIELD_NAME_LOCAL, FIELD_NAME_LOCAL_LANG, FIELD_NAMES, FIELD_LAT, FIELD_LON,
-    FIELD_WKT, FIELD_CLASS, FIELD_KIND, FIELD_RELIGION, FIELD_DENOMINATION, FIELD_COUNTRY, FIELD_DISPUTED,
-    FIELD_PRECISION, FIELD_WIKIDATA, FIELD_HERITAGE, FIELD_UNESCO, FIELD_WHS_YEAR, FIELD_STATUS, FIELD_SOURCE_TEXT,
-    FIELD_SOURCE_READ, FIELD_UNVERIFIED, FIELD_SYNTHETIC, FIELD_NOTE, FIELD_TAGS, FIELDS
+    FIELD_ID,
+    FIELD_NAME,
+    FIELD_NAMES_BY_PREFIX,
+    FIELD_NAME_LOCAL,
+    FIELD_NAME_LOCAL_LANG,
+    FIELD_NAMES,
+    FIELD_LAT,
+    FIELD_LON,
+    FIELD_WKT,
+    FIELD_CLASS,
+    FIELD_KIND,
+    FIELD_RELIGION,
+    FIELD_DENOMINATION,
+    FIELD_COUNTRY,
+    FIELD_DISPUTED,
+    FIELD_PRECISION,
+    FIELD_WIKIDATA,
+    FIELD_HERITAGE,
+    FIELD_UNESCO,
+    FIELD_WHS_YEAR,
+    FIELD_STATUS,
+    FIELD_SOURCE_TEXT,
+    FIELD_SOURCE_READ,
+    FIELD_UNVERIFIED,
+    FIELD_SYNTHETIC,
+    FIELD_NOTE,
+    FIELD_TAGS,
+    FIELDS
 };
 
 struct mapped_field {
     enum field field;
-    struct str lang;                                  /* FIELD_NAME */
-    struct str columns[MAPPED_COLUMNS_OF_FIELD_MAX];  /* none: constant */
-    int index[MAPPED_COLUMNS_OF_FIELD_MAX];           /* of a CSV's columns, once bound */
+    struct str lang;                                 /* FIELD_NAME */
+    struct str columns[MAPPED_COLUMNS_OF_FIELD_MAX]; /* none: constant */
+    int index[MAPPED_COLUMNS_OF_FIELD_MAX];          /* of a CSV's columns, once bound */
     size_t columns_n;
     struct str constant;
 };
@@ -59,8 +83,8 @@ void mapped_run_fini(struct mapped_run *run);
 MUST_CHECK enum rc mapped_run_init(struct mapped_run *run, const struct mapped_map *map, const struct site_sink *sink,
                                    struct site_read_count *count, struct err *err);
 struct mapped_row {
-    const struct csv_row *csv;          /* or */
-    const json_t *record, *feature;     /* feature: GeoJSON, record: its properties */
+    const struct csv_row *csv;      /* or */
+    const json_t *record, *feature; /* feature: GeoJSON, record: its properties */
     int64_t line;
 };
 /* Hands the row to the sink as a draft or a rejection. */

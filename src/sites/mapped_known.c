@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * Shapes of files that are recognised without a MAP.json: our own exports and seed, OpenStreetMap exports as GeoJSON
- * (osmium, Overpass, osmtogeojson), and a few public data sets, each by columns that only it has. The maps are written in
- * the language of MAP.json; "id#2" is what is tried when "id" is empty.
+ * (osmium, Overpass, osmtogeojson), and a few public data sets, each by columns that only it has. The maps are written
+ * in the language of MAP.json; "id#2" is what is tried when "id" is empty.
  */
 #include "sites/mapped_int.h"
 
-#define ODBL "\"licence\":\"ODbL-1.0\",\"attribution\":\"© OpenStreetMap contributors\","                              \
-             "\"url\":\"https://www.openstreetmap.org/copyright\""
+#define ODBL                                                                                                           \
+    "\"licence\":\"ODbL-1.0\",\"attribution\":\"© OpenStreetMap contributors\","                                      \
+    "\"url\":\"https://www.openstreetmap.org/copyright\""
 
 struct known {
     enum mapped_format format;
@@ -18,49 +19,69 @@ struct known {
 
 static const struct known KNOWN[] = {
     /* our own exports */
-    {MAPPED_CSV, {"id", "code", "class", "kind", "visibility", "is_coarse"}, false,
-     "{\"fields\":{\"id\":\"id\",\"name\":\"name\",\"name:*\":\"name:*\",\"lat\":\"lat\",\"lon\":\"lon\",\"class\":\"class\","
+    {MAPPED_CSV,
+     {"id", "code", "class", "kind", "visibility", "is_coarse"},
+     false,
+     "{\"fields\":{\"id\":\"id\",\"name\":\"name\",\"name:*\":\"name:*\",\"lat\":\"lat\",\"lon\":\"lon\",\"class\":"
+     "\"class\","
      "\"kind\":\"kind\",\"religion\":\"religion\",\"denomination\":\"denomination\",\"country\":\"country\","
      "\"disputed\":\"disputed\",\"precision_m\":\"precision_m\",\"wikidata\":\"wikidata\",\"heritage\":\"heritage\","
      "\"unesco\":\"unesco\",\"whs_year\":\"whs_year\",\"status\":\"status\",\"unverified\":\"unverified\","
      "\"synthetic\":\"synthetic\",\"note\":\"note\"}}"},
-    {MAPPED_GEOJSON, {"id", "code", "class", "kind", "names", "coarse"}, false,
+    {MAPPED_GEOJSON,
+     {"id", "code", "class", "kind", "names", "coarse"},
+     false,
      "{\"fields\":{\"id\":\"id\",\"name\":\"name\",\"names\":\"names\",\"class\":\"class\",\"kind\":\"kind\","
      "\"religion\":\"religion\",\"denomination\":\"denomination\",\"country\":\"country\",\"disputed\":\"disputed\","
      "\"precision_m\":\"precision_m\",\"wikidata\":\"wikidata\",\"heritage\":\"heritage\",\"unesco\":\"unesco\","
      "\"whs_year\":\"whs_year\",\"status\":\"status\",\"unverified\":\"unverified\",\"synthetic\":\"synthetic\","
      "\"note\":\"note\"}}"},
     /* data/seed/sites.csv */
-    {MAPPED_CSV, {"id", "name_en", "name_local", "lang_local", "precision_m", "source_read", "whs_year"}, false,
+    {MAPPED_CSV,
+     {"id", "name_en", "name_local", "lang_local", "precision_m", "source_read", "whs_year"},
+     false,
      "{\"source\":{\"name\":\"fane-seed\",\"licence\":\"CC0-1.0\",\"attribution\":\"Fane seed data\"},"
-     "\"fields\":{\"id\":\"id\",\"name:en\":\"name_en\",\"name_local\":\"name_local\",\"name_local_lang\":\"lang_local\","
+     "\"fields\":{\"id\":\"id\",\"name:en\":\"name_en\",\"name_local\":\"name_local\",\"name_local_lang\":\"lang_"
+     "local\","
      "\"religion\":\"religion\",\"denomination\":\"denomination\",\"kind\":\"kind\",\"country\":\"country\","
-     "\"disputed\":\"disputed\",\"lat\":\"lat\",\"lon\":\"lon\",\"precision_m\":\"precision_m\",\"whs_year\":\"whs_year\","
+     "\"disputed\":\"disputed\",\"lat\":\"lat\",\"lon\":\"lon\",\"precision_m\":\"precision_m\",\"whs_year\":\"whs_"
+     "year\","
      "\"wikidata\":\"wikidata\",\"source_text\":\"source\",\"source_read\":\"source_read\",\"note\":\"note\"}}"},
     /* places of worship of Great Britain by area and faith, from OpenStreetMap */
-    {MAPPED_CSV, {"area_code", "area_name", "faith", "osm_type", "osm_id", "source_tier"}, false,
+    {MAPPED_CSV,
+     {"area_code", "area_name", "faith", "osm_type", "osm_id", "source_tier"},
+     false,
      "{\"source\":{\"name\":\"uk-osm\"," ODBL "},\"fields\":{\"id\":[\"osm_type\",\"osm_id\"],\"name\":\"name\","
      "\"religion\":\"faith\",\"denomination\":\"denomination\",\"lat\":\"lat\",\"lon\":\"lon\"},"
      "\"constant\":{\"class\":\"place_of_worship\",\"country\":\"GB\"}}"},
     /* a query of Wikidata for cemeteries */
-    {MAPPED_CSV, {"cemetery", "cemeteryLabel", "location"}, false,
+    {MAPPED_CSV,
+     {"cemetery", "cemeteryLabel", "location"},
+     false,
      "{\"source\":{\"name\":\"wikidata-cemeteries\",\"licence\":\"CC0-1.0\",\"attribution\":\"Wikidata\",\"url\":"
-     "\"https://www.wikidata.org/\"},\"fields\":{\"id\":\"cemetery\",\"wikidata\":\"cemetery\",\"name\":\"cemeteryLabel\","
+     "\"https://www.wikidata.org/"
+     "\"},\"fields\":{\"id\":\"cemetery\",\"wikidata\":\"cemetery\",\"name\":\"cemeteryLabel\","
      "\"wkt\":\"location\"},\"constant\":{\"class\":\"cemetery\",\"kind\":\"CEM\"}}"},
     /* a list of OpenStreetMap objects of New Zealand with their tags */
-    {MAPPED_JSON, {"osm_id", "osm_type", "lat", "lng", "tags_raw", "confidence"}, false,
-     "{\"source\":{\"name\":\"nz-osm\"," ODBL "},\"unnamed_prefix\":\"Place of Worship \",\"fields\":{\"id\":[\"osm_type\",\"osm_id\"],\"name\":\"name\",\"lat\":\"lat\","
+    {MAPPED_JSON,
+     {"osm_id", "osm_type", "lat", "lng", "tags_raw", "confidence"},
+     false,
+     "{\"source\":{\"name\":\"nz-osm\"," ODBL
+     "},\"unnamed_prefix\":\"Place of Worship "
+     "\",\"fields\":{\"id\":[\"osm_type\",\"osm_id\"],\"name\":\"name\",\"lat\":\"lat\","
      "\"lon\":\"lng\",\"country\":\"country_code\",\"religion\":\"religion\",\"denomination\":\"denomination\","
      "\"tags\":\"tags_raw\"}}"},
     /* cemeteries of New York City, from OpenStreetMap */
-    {MAPPED_GEOJSON, {"name", "borough", "religion", "wikidata"}, true,
+    {MAPPED_GEOJSON,
+     {"name", "borough", "religion", "wikidata"},
+     true,
      "{\"source\":{\"name\":\"nyc-cemeteries\"," ODBL "},\"fields\":{\"id\":[\"borough\",\"name\"],\"name\":\"name\","
      "\"religion\":\"religion\",\"wikidata\":\"wikidata\"},\"constant\":{\"class\":\"cemetery\",\"kind\":\"CEM\"}}"},
 };
 
 /* Any other GeoJSON: its properties are taken for OpenStreetMap tags. */
 #define OSM_GEOJSON                                                                                                    \
-    "{\"fields\":{\"id\":[\"@type\",\"@id\"],\"id#2\":\"@id\",\"id#3\":\"$id\",\"id#4\":[\"osm_type\",\"osm_id\"],"              \
+    "{\"fields\":{\"id\":[\"@type\",\"@id\"],\"id#2\":\"@id\",\"id#3\":\"$id\",\"id#4\":[\"osm_type\",\"osm_id\"],"    \
     "\"id#5\":\"osm_id\",\"id#6\":\"id\",\"tags\":\"$\"}}"
 
 enum { COLUMNS = sizeof KNOWN[0].columns / sizeof KNOWN[0].columns[0] };

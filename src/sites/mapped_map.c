@@ -9,15 +9,33 @@
 static const struct {
     const char *name;
     enum field field;
-} NAMES[] = {
-    {"id", FIELD_ID}, {"name", FIELD_NAME}, {"name:*", FIELD_NAMES_BY_PREFIX}, {"name_local", FIELD_NAME_LOCAL},
-    {"name_local_lang", FIELD_NAME_LOCAL_LANG}, {"names", FIELD_NAMES}, {"lat", FIELD_LAT}, {"lon", FIELD_LON},
-    {"wkt", FIELD_WKT}, {"class", FIELD_CLASS}, {"kind", FIELD_KIND}, {"religion", FIELD_RELIGION},
-    {"denomination", FIELD_DENOMINATION}, {"country", FIELD_COUNTRY}, {"disputed", FIELD_DISPUTED},
-    {"precision_m", FIELD_PRECISION}, {"wikidata", FIELD_WIKIDATA}, {"heritage", FIELD_HERITAGE}, {"unesco", FIELD_UNESCO},
-    {"whs_year", FIELD_WHS_YEAR}, {"status", FIELD_STATUS}, {"source_text", FIELD_SOURCE_TEXT},
-    {"source_read", FIELD_SOURCE_READ}, {"unverified", FIELD_UNVERIFIED}, {"synthetic", FIELD_SYNTHETIC},
-    {"note", FIELD_NOTE}, {"tags", FIELD_TAGS}};
+} NAMES[] = {{"id", FIELD_ID},
+             {"name", FIELD_NAME},
+             {"name:*", FIELD_NAMES_BY_PREFIX},
+             {"name_local", FIELD_NAME_LOCAL},
+             {"name_local_lang", FIELD_NAME_LOCAL_LANG},
+             {"names", FIELD_NAMES},
+             {"lat", FIELD_LAT},
+             {"lon", FIELD_LON},
+             {"wkt", FIELD_WKT},
+             {"class", FIELD_CLASS},
+             {"kind", FIELD_KIND},
+             {"religion", FIELD_RELIGION},
+             {"denomination", FIELD_DENOMINATION},
+             {"country", FIELD_COUNTRY},
+             {"disputed", FIELD_DISPUTED},
+             {"precision_m", FIELD_PRECISION},
+             {"wikidata", FIELD_WIKIDATA},
+             {"heritage", FIELD_HERITAGE},
+             {"unesco", FIELD_UNESCO},
+             {"whs_year", FIELD_WHS_YEAR},
+             {"status", FIELD_STATUS},
+             {"source_text", FIELD_SOURCE_TEXT},
+             {"source_read", FIELD_SOURCE_READ},
+             {"unverified", FIELD_UNVERIFIED},
+             {"synthetic", FIELD_SYNTHETIC},
+             {"note", FIELD_NOTE},
+             {"tags", FIELD_TAGS}};
 
 enum { LANG_MAX = 35 }; /* RFC 5646, section 4.4.1 */
 
@@ -39,12 +57,14 @@ static bool field_of(struct str key, enum field *out, struct str *lang)
     return true;
 }
 
-static enum rc field_new(struct mapped_map *map, const char *at, struct str key, struct mapped_field **out, struct err *err)
+static enum rc field_new(struct mapped_map *map, const char *at, struct str key, struct mapped_field **out,
+                         struct err *err)
 {
     struct mapped_field f = {0};
     struct str lang;
     if (!field_of(key, &f.field, &lang))
-        return err_set(err, RC_INVALID, "the map's /%s/" STR_FMT " is no field of a site; fields are: id, name, name:LANG, "
+        return err_set(err, RC_INVALID,
+                       "the map's /%s/" STR_FMT " is no field of a site; fields are: id, name, name:LANG, "
                        "lat, lon, wkt, class, kind, religion, denomination, country, precision_m, wikidata, tags ...",
                        at, STR_ARG(str_clip(key, 60)));
     if (map->n == MAPPED_FIELDS_MAX)
@@ -55,11 +75,13 @@ static enum rc field_new(struct mapped_map *map, const char *at, struct str key,
     return RC_OK;
 }
 
-static enum rc columns_parse(const char *key, const json_t *v, struct arena *mem, struct mapped_field *f, struct err *err)
+static enum rc columns_parse(const char *key, const json_t *v, struct arena *mem, struct mapped_field *f,
+                             struct err *err)
 {
     size_t n = json_is_array(v) ? json_array_size(v) : 1;
     if (n == 0 || n > MAPPED_COLUMNS_OF_FIELD_MAX)
-        return err_set(err, RC_INVALID, "the map's /fields/%.60s needs 1 to %d columns", key, MAPPED_COLUMNS_OF_FIELD_MAX);
+        return err_set(err, RC_INVALID, "the map's /fields/%.60s needs 1 to %d columns", key,
+                       MAPPED_COLUMNS_OF_FIELD_MAX);
     for (size_t i = 0; i < n; i++) {
         const json_t *c = json_is_array(v) ? json_array_get(v, i) : v;
         if (!json_is_string(c) || json_string_length(c) == 0)
@@ -70,7 +92,8 @@ static enum rc columns_parse(const char *key, const json_t *v, struct arena *mem
     return RC_OK;
 }
 
-static enum rc constant_parse(const char *key, const json_t *v, struct arena *mem, struct mapped_field *f, struct err *err)
+static enum rc constant_parse(const char *key, const json_t *v, struct arena *mem, struct mapped_field *f,
+                              struct err *err)
 {
     if (json_is_string(v))
         f->constant = str_copy(mem, str_of(json_string_value(v)));
@@ -92,12 +115,14 @@ static enum rc fields_parse(const json_t *doc, struct arena *mem, struct mapped_
     TRY(json_in_sub(doc, "", "fields", JSON_REQUIRED, &fields, err));
     TRY(json_in_sub(doc, "", "constant", JSON_OPTIONAL, &constant, err));
     map->fields = ARENA_NEW_N(mem, struct mapped_field, MAPPED_FIELDS_MAX);
-    json_object_foreach(fields, key, v) {
+    json_object_foreach(fields, key, v)
+    {
         struct mapped_field *f;
         TRY(field_new(map, "fields", str_copy(mem, str_of(key)), &f, err));
         TRY(columns_parse(key, v, mem, f, err));
     }
-    json_object_foreach(constant, key, v) {
+    json_object_foreach(constant, key, v)
+    {
         struct mapped_field *f;
         TRY(field_new(map, "constant", str_copy(mem, str_of(key)), &f, err));
         TRY(constant_parse(key, v, mem, f, err));
@@ -165,10 +190,12 @@ bool mapped_map_has(const struct mapped_map *map, enum field field)
 static enum rc whole(const struct mapped_map *map, struct err *err)
 {
     if (!mapped_map_has(map, FIELD_ID))
-        return err_set(err, RC_INVALID, "the map has no /fields/id: which column names a record from edition to edition?");
+        return err_set(err, RC_INVALID,
+                       "the map has no /fields/id: which column names a record from edition to edition?");
     if (!mapped_map_has(map, FIELD_CLASS) && !mapped_map_has(map, FIELD_KIND) && !mapped_map_has(map, FIELD_TAGS))
-        return err_set(err, RC_INVALID, "the map does not say what the rows are: name a column of class, kind or tags, or "
-                                        "write \"constant\": {\"class\": \"place_of_worship\"}");
+        return err_set(err, RC_INVALID,
+                       "the map does not say what the rows are: name a column of class, kind or tags, or "
+                       "write \"constant\": {\"class\": \"place_of_worship\"}");
     if (mapped_map_has(map, FIELD_LAT) != mapped_map_has(map, FIELD_LON))
         return err_set(err, RC_INVALID, "the map names only one of lat and lon");
     return RC_OK;

@@ -59,19 +59,27 @@ static const json_t *json_of(const struct mapped_row *row, struct str column, st
 static struct str json_text(const json_t *v, struct arena *mem)
 {
     switch (v ? json_typeof(v) : JSON_NULL) {
-    case JSON_STRING: return str_trim((struct str){json_string_value(v), json_string_length(v)});
-    case JSON_INTEGER: return str_printf(mem, "%lld", (long long)json_integer_value(v));
-    case JSON_REAL: return str_printf(mem, "%.17g", json_real_value(v));
-    case JSON_TRUE: return STR("yes");
-    case JSON_FALSE: return STR("no");
-    default: return STR_NONE;
+    case JSON_STRING:
+        return str_trim((struct str){json_string_value(v), json_string_length(v)});
+    case JSON_INTEGER:
+        return str_printf(mem, "%lld", (long long)json_integer_value(v));
+    case JSON_REAL:
+        return str_printf(mem, "%.17g", json_real_value(v));
+    case JSON_TRUE:
+        return STR("yes");
+    case JSON_FALSE:
+        return STR("no");
+    default:
+        return STR_NONE;
     }
 }
 
-static struct str column_text(struct mapped_run *run, const struct mapped_row *row, const struct mapped_field *f, size_t k)
+static struct str column_text(struct mapped_run *run, const struct mapped_row *row, const struct mapped_field *f,
+                              size_t k)
 {
     if (row->csv)
-        return f->index[k] >= 0 && (size_t)f->index[k] < row->csv->n ? str_trim(row->csv->fields[f->index[k]]) : STR_NONE;
+        return f->index[k] >= 0 && (size_t)f->index[k] < row->csv->n ? str_trim(row->csv->fields[f->index[k]])
+                                                                     : STR_NONE;
     return json_text(json_of(row, f->columns[k], &run->mem), &run->mem);
 }
 
@@ -188,7 +196,8 @@ static bool tags_take(struct mapped_run *run, const struct mapped_row *row, stru
     size_t n = 0;
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)object, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, v)
+    {
         struct str text = json_text(v, &run->mem);
         if (str_is_empty(text) || key[0] == '@')
             continue;
@@ -230,7 +239,8 @@ static bool names_object(struct mapped_run *run, const struct mapped_row *row, s
     const char *key;
     json_t *v;
     const json_t *object = object_of(run, row, FIELD_NAMES);
-    json_object_foreach((json_t *)(uintptr_t)object, key, v) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, v)
+    {
         bool is_default = strcmp(key, "und") == 0; /* as sites_json writes the name without a language */
         if (!name_put(names, is_default ? STR_NONE : str_of(key), json_text(v, &run->mem)))
             return false;
@@ -263,7 +273,8 @@ static bool names_take(struct mapped_run *run, const struct mapped_row *row, str
     return ok || refuse(why, "more than %d names", SITE_NAMES_MAX);
 }
 
-static bool area_take(struct mapped_run *run, const struct geo_ring *rings, size_t n, struct site_draft *d, struct why *why)
+static bool area_take(struct mapped_run *run, const struct geo_ring *rings, size_t n, struct site_draft *d,
+                      struct why *why)
 {
     struct geo_area area;
     struct err err;

@@ -21,35 +21,35 @@
 #include "wire/json_out.h"
 
 enum {
-    SITES_LIMIT_MAX = 1000,     /* rows of one page */
-    SITES_QUERY_MAX = 200,      /* bytes of a search text */
-    SITES_REASON_MAX = 1000,    /* bytes of a reason */
+    SITES_LIMIT_MAX = 1000,      /* rows of one page */
+    SITES_QUERY_MAX = 200,       /* bytes of a search text */
+    SITES_REASON_MAX = 1000,     /* bytes of a reason */
     SITES_SEARCH_TEXT_MAX = 8192 /* bytes of folded names kept for the search; later names are not searched */
 };
 
 struct site {
     struct uuid id; /* inside only */
     struct uuid public_id;
-    uint64_t code; /* the first 40 bits of public_id */
-    struct str name;       /* the one to show when no language is asked for; may be empty */
+    uint64_t code;   /* the first 40 bits of public_id */
+    struct str name; /* the one to show when no language is asked for; may be empty */
     struct str class_code, kind, religion, denomination;
     bool has_place;
     double lat_deg, lon_deg;
     double precision_m;
-    int64_t cell;          /* Morton key of lat_deg, lon_deg; -1 without a place */
+    int64_t cell; /* Morton key of lat_deg, lon_deg; -1 without a place */
     struct str country, admin1;
     bool is_disputed;
     struct str heritage;
-    int whs_year;          /* 0: none */
+    int whs_year; /* 0: none */
     struct str wikidata, unesco;
-    struct str status;     /* present, disused, abandoned, ruins; gone: no source has it any more */
+    struct str status; /* present, disused, abandoned, ruins; gone: no source has it any more */
     enum visibility visibility;
     bool is_unverified, is_synthetic;
     struct str note;
     struct instant created, updated;
     const struct site_name *names; /* where the call says that it reads them */
     size_t names_n;
-    bool is_coarse;        /* the place is the grid's, not the site's */
+    bool is_coarse; /* the place is the grid's, not the site's */
 };
 
 /* The policy for one site. Changes what must not be seen when the answer is VIEW_COARSE. */
@@ -61,7 +61,8 @@ MUST_CHECK enum rc sites_find(struct store *st, struct str id_or_code, const str
 /* By inner id, for rooms that keep it. */
 MUST_CHECK enum rc sites_find_id(struct store *st, struct uuid id, const struct viewer *viewer, struct arena *mem,
                                  struct site **out, struct err *err);
-/* By a source's own id, in whichever source; RC_NOT_FOUND also when several have it: no link is better than a wrong one. */
+/* By a source's own id, in whichever source; RC_NOT_FOUND also when several have it: no link is better than a wrong
+ * one. */
 MUST_CHECK enum rc sites_find_external(struct store *st, struct str external_id, const struct viewer *viewer,
                                        struct arena *mem, struct site **out, struct err *err);
 
@@ -74,8 +75,8 @@ struct sites_filter {
 struct sites_page {
     struct site *sites; /* names are read */
     size_t n;
-    struct str next;  /* cursor of the next page; empty: this was the last */
-    int64_t matched;  /* all pages together, of what this viewer may see; -1 when not asked for */
+    struct str next; /* cursor of the next page; empty: this was the last */
+    int64_t matched; /* all pages together, of what this viewer may see; -1 when not asked for */
 };
 /* Sites in the order of their cells; those without a place last (and in no box). cursor empty: the first page; one not
  * given out by this function is RC_INVALID. */
@@ -97,7 +98,8 @@ MUST_CHECK enum rc sites_footprint(struct store *st, const struct site *site, st
                                    struct err *err);
 
 /* Every site the public may know of and that has a place, in the order of the cell it is shown at (then id): what the
- * atlas holds. The site is borrowed for the call; names are not read (site->name is). Pages inside: no long snapshot. */
+ * atlas holds. The site is borrowed for the call; names are not read (site->name is). Pages inside: no long snapshot.
+ */
 typedef enum rc (*sites_each_fn)(void *ctx, const struct site *site, struct err *err);
 MUST_CHECK enum rc sites_each_public(struct store *st, sites_each_fn fn, void *ctx, struct err *err);
 /* How many rows sites_each_public would give, and the number of the last transaction that changed sites (0: none): an
@@ -105,8 +107,8 @@ MUST_CHECK enum rc sites_each_public(struct store *st, sites_each_fn fn, void *c
 MUST_CHECK enum rc sites_public_state(struct store *st, int64_t *count, int64_t *change, struct err *err);
 
 /* Who may see a site; kept over every later import. reason: not empty. Needs ACT_IMPORT. Writes the ledger. */
-MUST_CHECK enum rc sites_set_visibility(struct store *st, struct uuid site, enum visibility visibility, struct str reason,
-                                        const struct viewer *actor, struct err *err);
+MUST_CHECK enum rc sites_set_visibility(struct store *st, struct uuid site, enum visibility visibility,
+                                        struct str reason, const struct viewer *actor, struct err *err);
 /* The same with VISIBILITY_HIDDEN. */
 MUST_CHECK enum rc sites_hide(struct store *st, struct uuid site, struct str reason, const struct viewer *actor,
                               struct err *err);

@@ -13,26 +13,39 @@
  * tatweel. Vowel signs of Indic scripts are letters to their readers and stay. */
 static bool is_dropped(UChar c)
 {
-    return (c >= 0x0300 && c <= 0x036F) || (c >= 0x0483 && c <= 0x0487) || (c >= 0x0591 && c <= 0x05C7 && c != 0x05BE) ||
-           (c >= 0x0610 && c <= 0x061A) || c == 0x0640 || (c >= 0x064B && c <= 0x065F) || c == 0x0670 ||
-           (c >= 0x06D6 && c <= 0x06DC) || c == '\'' || c == 0x2018 || c == 0x2019 || c == 0x02BB || c == 0x02BC ||
-           c == 0x02BE || c == 0x02BF || c == '`' || c == 0x00B4;
+    return (c >= 0x0300 && c <= 0x036F) || (c >= 0x0483 && c <= 0x0487) ||
+           (c >= 0x0591 && c <= 0x05C7 && c != 0x05BE) || (c >= 0x0610 && c <= 0x061A) || c == 0x0640 ||
+           (c >= 0x064B && c <= 0x065F) || c == 0x0670 || (c >= 0x06D6 && c <= 0x06DC) || c == '\'' || c == 0x2018 ||
+           c == 0x2019 || c == 0x02BB || c == 0x02BC || c == 0x02BE || c == 0x02BF || c == '`' || c == 0x00B4;
 }
 
 /* Letters that do not decompose though people type the plain one; dashes, which come and go in names. */
 static UChar plain(UChar c)
 {
     switch (c) {
-    case 0x0142: return 'l';
-    case 0x00F8: return 'o';
-    case 0x0111: return 'd';
-    case 0x0127: return 'h';
-    case 0x0131: return 'i';
-    case 0x0649: case 0x06CC: return 0x064A; /* alef maqsura, Farsi yeh: yeh */
-    case 0x0629: return 0x0647;              /* teh marbuta: heh */
-    case 0x06A9: return 0x0643;              /* keheh: kaf */
-    case '-': case '_': case 0x05BE: return ' ';
-    default: return c >= 0x2010 && c <= 0x2015 ? ' ' : c;
+    case 0x0142:
+        return 'l';
+    case 0x00F8:
+        return 'o';
+    case 0x0111:
+        return 'd';
+    case 0x0127:
+        return 'h';
+    case 0x0131:
+        return 'i';
+    case 0x0649:
+    case 0x06CC:
+        return 0x064A; /* alef maqsura, Farsi yeh: yeh */
+    case 0x0629:
+        return 0x0647; /* teh marbuta: heh */
+    case 0x06A9:
+        return 0x0643; /* keheh: kaf */
+    case '-':
+    case '_':
+    case 0x05BE:
+        return ' ';
+    default:
+        return c >= 0x2010 && c <= 0x2015 ? ' ' : c;
     }
 }
 

@@ -47,7 +47,8 @@ static enum rc polygons_read(const json_t *polygons, struct arena *mem, struct g
         return err_set(err, RC_INVALID, "the polygon has no ring");
     if (n > GEO_WKB_POLYGONS_MAX || rings > GEO_WKB_RINGS_MAX)
         return err_set(err, RC_TOO_LARGE, "more than %d polygons or %d rings", GEO_WKB_POLYGONS_MAX, GEO_WKB_RINGS_MAX);
-    struct geo_shape s = {.polygons = ARENA_NEW_N(mem, struct geo_polygon, n), .rings = ARENA_NEW_N(mem, struct geo_ring, rings)};
+    struct geo_shape s = {.polygons = ARENA_NEW_N(mem, struct geo_polygon, n),
+                          .rings = ARENA_NEW_N(mem, struct geo_ring, rings)};
     for (size_t i = 0; i < n; i++) {
         const json_t *polygon = json_array_get(polygons, i);
         if (!json_is_array(polygon) || json_array_size(polygon) == 0)

@@ -10,7 +10,7 @@
 
 /* Columns of a whole site, from `site s`. */
 #define SITE_ROW                                                                                                       \
-    "s.id, s.public_id, s.class, s.kind, s.religion, s.denomination, s.name, s.lat, s.lon, s.cell, "           \
+    "s.id, s.public_id, s.class, s.kind, s.religion, s.denomination, s.name, s.lat, s.lon, s.cell, "                   \
     "s.precision_m, s.country, s.admin1, s.is_disputed, s.heritage, s.whs_year, s.wikidata, s.unesco, s.status, "      \
     "s.visibility, s.is_unverified, s.is_synthetic, s.note, s.created_us, s.updated_us, s.names"
 enum { SITE_ROW_COLUMNS = 26, SITE_ROW_NAMES = SITE_ROW_COLUMNS - 1 };
@@ -30,14 +30,15 @@ struct sites_where {
     struct sites_filter filter;
     struct str like; /* folded, escaped, with % at both ends; "" = any */
     bool want_names;
-    bool is_inside;  /* this viewer sees true places */
-    int most;        /* highest visibility this viewer sees */
+    bool is_inside; /* this viewer sees true places */
+    int most;       /* highest visibility this viewer sees */
 };
 struct sites_where sites_where_of(const struct sites_filter *filter, const struct viewer *viewer, struct arena *mem);
 /* Up to `limit` sites with a key in [first, last] after `after`, in the order of the key; sites_view has been asked. */
 MUST_CHECK enum rc sites_range_read(struct store_tx *tx, const struct sites_where *w, const struct viewer *viewer,
-                                    int64_t first, int64_t last, struct sites_key after, size_t limit, struct arena *mem,
-                                    struct site *out, struct sites_key *keys, size_t *n, struct err *err);
+                                    int64_t first, int64_t last, struct sites_key after, size_t limit,
+                                    struct arena *mem, struct site *out, struct sites_key *keys, size_t *n,
+                                    struct err *err);
 MUST_CHECK enum rc sites_range_count(struct store_tx *tx, const struct sites_where *w, int64_t first, int64_t last,
                                      int64_t *out, struct err *err);
 /* Key ranges of the filter, in the order of a list: without a box everything, those without a place last. */

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * SQL that reads many sites in the order of their keys. Two ways: as the public sees them (shown_cell, one index), and as
- * those inside see them (true places; what is guarded comes from a small index of its own and is merged in).
+ * SQL that reads many sites in the order of their keys. Two ways: as the public sees them (shown_cell, one index), and
+ * as those inside see them (true places; what is guarded comes from a small index of its own and is merged in).
  */
 #include "sites/sites_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ?1 first ?2 last ?3 cell ?4 id ?5 religion ?6 kind ?7 class ?8 country ?9 like ?10 has box ?11 west ?12 south ?13 east
- * ?14 north ?15 most ?16 limit */
+/* ?1 first ?2 last ?3 cell ?4 id ?5 religion ?6 kind ?7 class ?8 country ?9 like ?10 has box ?11 west ?12 south ?13
+ * east ?14 north ?15 most ?16 limit */
 #define FILTERS                                                                                                        \
     " AND (?5 = '' OR s.religion = ?5) AND (?6 = '' OR s.kind = ?6) AND (?7 = '' OR s.class = ?7) "                    \
     "AND (?8 = '' OR s.country = ?8)"
@@ -21,18 +21,19 @@
 #define TRUE_BOX  BOX("s.lat", "s.lon")
 #define SHOWN_KEY " s.shown_cell BETWEEN ?1 AND ?2 AND (s.shown_cell, s.id) > (?3, ?4)"
 #define GUARDED                                                                                                        \
-    " s.visibility <> 0 AND s.visibility <= ?15 AND s.status <> 'gone' AND s.cell BETWEEN ?1 AND ?2 AND (s.cell, s.id) > " \
+    " s.visibility <> 0 AND s.visibility <= ?15 AND s.status <> 'gone' AND s.cell BETWEEN ?1 AND ?2 AND (s.cell, "     \
+    "s.id) > "                                                                                                         \
     "(?3, ?4)"
 
 static const struct store_sql SHOWN_SQL = {"SELECT " SITE_ROW ", s.shown_cell AS k FROM site s WHERE" SHOWN_KEY
                                            " AND s.visibility <= ?15" FILTERS LIKE SHOWN_BOX
                                            " ORDER BY s.shown_cell, s.id LIMIT ?16"};
-static const struct store_sql INSIDE_SQL = {
-    "SELECT " SITE_ROW ", s.shown_cell AS k FROM site s WHERE" SHOWN_KEY " AND s.visibility = 0" FILTERS LIKE TRUE_BOX
-    " UNION ALL SELECT " SITE_ROW ", s.cell AS k FROM site s WHERE" GUARDED FILTERS LIKE TRUE_BOX
-    " ORDER BY k, id LIMIT ?16"};
-static const struct store_sql COUNT_SHOWN_SQL = {"SELECT count(*) FROM site s WHERE" SHOWN_KEY " AND s.visibility <= ?15" FILTERS
-                                                     LIKE SHOWN_BOX};
+static const struct store_sql INSIDE_SQL = {"SELECT " SITE_ROW ", s.shown_cell AS k FROM site s WHERE" SHOWN_KEY
+                                            " AND s.visibility = 0" FILTERS LIKE TRUE_BOX " UNION ALL SELECT " SITE_ROW
+                                            ", s.cell AS k FROM site s WHERE" GUARDED FILTERS LIKE TRUE_BOX
+                                            " ORDER BY k, id LIMIT ?16"};
+static const struct store_sql COUNT_SHOWN_SQL = {"SELECT count(*) FROM site s WHERE" SHOWN_KEY
+                                                 " AND s.visibility <= ?15" FILTERS LIKE SHOWN_BOX};
 static const struct store_sql COUNT_INSIDE_SQL = {
     "SELECT (SELECT count(*) FROM site s WHERE" SHOWN_KEY " AND s.visibility = 0" FILTERS LIKE TRUE_BOX
     ") + (SELECT count(*) FROM site s WHERE" GUARDED FILTERS LIKE TRUE_BOX ")"};
@@ -43,14 +44,26 @@ static const struct store_sql COUNT_INDEX_SQL = {
 
 enum { WHERE_ARGS = 16 };
 
-static void where_args(const struct sites_where *w, int64_t first, int64_t last, const struct sites_key *after, size_t limit,
-                       struct store_arg *out)
+static void where_args(const struct sites_where *w, int64_t first, int64_t last, const struct sites_key *after,
+                       size_t limit, struct store_arg *out)
 {
     const struct sites_filter *f = &w->filter;
-    const struct store_arg args[WHERE_ARGS] = {
-        SA_INT(first), SA_INT(last), SA_INT(after->cell), SA_UUID(after->id), SA_TEXT(f->religion), SA_TEXT(f->kind),
-        SA_TEXT(f->class_code), SA_TEXT(f->country), SA_TEXT(w->like), SA_INT(f->has_box), SA_REAL(f->box.west_deg),
-        SA_REAL(f->box.south_deg), SA_REAL(f->box.east_deg), SA_REAL(f->box.north_deg), SA_INT(w->most), SA_INT(limit)};
+    const struct store_arg args[WHERE_ARGS] = {SA_INT(first),
+                                               SA_INT(last),
+                                               SA_INT(after->cell),
+                                               SA_UUID(after->id),
+                                               SA_TEXT(f->religion),
+                                               SA_TEXT(f->kind),
+                                               SA_TEXT(f->class_code),
+                                               SA_TEXT(f->country),
+                                               SA_TEXT(w->like),
+                                               SA_INT(f->has_box),
+                                               SA_REAL(f->box.west_deg),
+                                               SA_REAL(f->box.south_deg),
+                                               SA_REAL(f->box.east_deg),
+                                               SA_REAL(f->box.north_deg),
+                                               SA_INT(w->most),
+                                               SA_INT(limit)};
     memcpy(out, args, sizeof args);
 }
 
@@ -74,12 +87,12 @@ enum rc sites_range_read(struct store_tx *tx, const struct sites_where *w, const
     return store_finish(rows, err);
 }
 
-static enum rc count_by_index(struct store_tx *tx, const struct sites_where *w, int64_t first, int64_t last, int64_t *out,
-                              struct err *err)
+static enum rc count_by_index(struct store_tx *tx, const struct sites_where *w, int64_t first, int64_t last,
+                              int64_t *out, struct err *err)
 {
     const struct sites_filter *f = &w->filter;
-    const struct store_arg args[] = {SA_INT(first),          SA_INT(last),          SA_TEXT(f->religion), SA_TEXT(f->kind),
-                                     SA_TEXT(f->class_code), SA_TEXT(f->country)};
+    const struct store_arg args[] = {SA_INT(first),    SA_INT(last),           SA_TEXT(f->religion),
+                                     SA_TEXT(f->kind), SA_TEXT(f->class_code), SA_TEXT(f->country)};
     return store_get_int(tx, &COUNT_INDEX_SQL, args, SA_N(args), out, err);
 }
 
@@ -142,7 +155,8 @@ static bool is_done(const struct sites_range *r, const struct sites_key *after)
     return key_is_last != range_is_last ? key_is_last : r->last < after->cell;
 }
 
-static enum rc list_count(struct store_tx *tx, struct list *l, const struct sites_range *ranges, size_t n, struct err *err)
+static enum rc list_count(struct store_tx *tx, struct list *l, const struct sites_range *ranges, size_t n,
+                          struct err *err)
 {
     l->page.matched = -1;
     if (!l->want_matched)
@@ -172,13 +186,15 @@ static enum rc list_read(struct store_tx *tx, void *ctx, struct err *err)
         if (!is_first && is_done(&ranges[i], &after))
             continue;
         bool is_within = !is_first && after.cell >= ranges[i].first && after.cell <= ranges[i].last;
-        TRY(sites_range_read(tx, &l->where, l->viewer, ranges[i].first, ranges[i].last, is_within ? after : SITES_KEY_FIRST,
-                             want - got, l->mem, sites + got, keys + got, &more, err));
+        TRY(sites_range_read(tx, &l->where, l->viewer, ranges[i].first, ranges[i].last,
+                             is_within ? after : SITES_KEY_FIRST, want - got, l->mem, sites + got, keys + got, &more,
+                             err));
         got += more;
     }
     l->page.n = got < l->limit ? got : l->limit;
     l->page.sites = sites;
-    l->page.next = got > l->limit ? cursor_format(l->mem, &keys[l->limit - 1], sites[l->limit - 1].public_id) : STR_NONE;
+    l->page.next =
+        got > l->limit ? cursor_format(l->mem, &keys[l->limit - 1], sites[l->limit - 1].public_id) : STR_NONE;
     return list_count(tx, l, ranges, n, err);
 }
 
@@ -189,8 +205,12 @@ enum rc sites_list(struct store *st, const struct sites_filter *filter, const st
         return err_set(err, RC_INVALID, "the limit must be 1 to %d", SITES_LIMIT_MAX);
     if (filter && filter->q.n > SITES_QUERY_MAX)
         return err_set(err, RC_TOO_LARGE, "the search text is longer than %d bytes", SITES_QUERY_MAX);
-    struct list l = {.where = sites_where_of(filter, viewer, mem), .viewer = viewer, .cursor = cursor, .limit = limit,
-                     .want_matched = want_matched, .mem = mem};
+    struct list l = {.where = sites_where_of(filter, viewer, mem),
+                     .viewer = viewer,
+                     .cursor = cursor,
+                     .limit = limit,
+                     .want_matched = want_matched,
+                     .mem = mem};
     l.where.want_names = true;
     TRY(store_read(st, list_read, &l, err));
     *out = l.page;
@@ -214,8 +234,8 @@ static enum rc each_page(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct each *e = ctx;
     arena_reset(&e->mem);
-    return sites_range_read(tx, &e->where, &VIEWER_PUBLIC, 0, INT64_MAX, e->after, EACH_PAGE, &e->mem, e->sites, e->keys,
-                            &e->n, err);
+    return sites_range_read(tx, &e->where, &VIEWER_PUBLIC, 0, INT64_MAX, e->after, EACH_PAGE, &e->mem, e->sites,
+                            e->keys, &e->n, err);
 }
 
 enum rc sites_each_public(struct store *st, sites_each_fn fn, void *ctx, struct err *err)

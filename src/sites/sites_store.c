@@ -138,8 +138,8 @@ enum rc sites_find(struct store *st, struct str id_or_code, const struct viewer 
     return err_set(err, RC_NOT_FOUND, "no such site: neither an id of 36 characters nor a code with its check symbol");
 }
 
-enum rc sites_find_id(struct store *st, struct uuid id, const struct viewer *viewer, struct arena *mem, struct site **out,
-                      struct err *err)
+enum rc sites_find_id(struct store *st, struct uuid id, const struct viewer *viewer, struct arena *mem,
+                      struct site **out, struct err *err)
 {
     struct find f = {.sql = &BY_ID_SQL, .args = {SA_UUID(id)}, .args_n = 1};
     return find(st, &f, viewer, mem, out, err);
@@ -189,8 +189,8 @@ static enum rc sources_read(struct store_tx *tx, void *ctx, struct err *err)
     return store_finish(rows, err);
 }
 
-enum rc sites_sources(struct store *st, const struct site *site, struct arena *mem, struct sites_source **out, size_t *n,
-                      struct err *err)
+enum rc sites_sources(struct store *st, const struct site *site, struct arena *mem, struct sites_source **out,
+                      size_t *n, struct err *err)
 {
     struct sources_read s = {.site = site, .mem = mem, .list = ARENA_NEW_N(mem, struct sites_source, SOURCES_MAX)};
     TRY(store_read(st, sources_read, &s, err));
@@ -268,9 +268,9 @@ static const struct store_sql SHOW_SQL = {
 static const struct store_sql DECISION_SQL = {
     "INSERT INTO site_visibility (id, site, at_us, actor, visibility_before, visibility, reason) "
     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
-static const struct store_sql DECISIONS_SQL = {
-    "SELECT id, site, at_us, actor, visibility_before, visibility, reason FROM site_visibility WHERE id > ?1 ORDER BY id "
-    "LIMIT ?2"};
+static const struct store_sql DECISIONS_SQL = {"SELECT id, site, at_us, actor, visibility_before, visibility, reason "
+                                               "FROM site_visibility WHERE id > ?1 ORDER BY id "
+                                               "LIMIT ?2"};
 
 static struct sha256 decision_digest(const struct sites_decision *d)
 {
@@ -301,8 +301,8 @@ static enum rc decision_entry(struct store_tx *tx, const struct sites_decision *
                               .actor = d->actor,
                               .at = d->at,
                               .digest = decision_digest(d),
-                              .detail = str_printf(&mem, "{\"site\":\"" STR_FMT "\",\"from\":%d,\"to\":%d}", STR_ARG(site),
-                                                   d->before, d->after)};
+                              .detail = str_printf(&mem, "{\"site\":\"" STR_FMT "\",\"from\":%d,\"to\":%d}",
+                                                   STR_ARG(site), d->before, d->after)};
     enum rc rc = ledger_append(tx, &ev, err);
     arena_fini(&mem);
     return rc;
@@ -340,7 +340,7 @@ static enum rc decide(struct store_tx *tx, void *ctx, struct err *err)
         d->before = (int)s.visibility;
         rc = show(tx, &s, d, err);
     }
-    struct store_arg args[] = {SA_UUID(d->id),    SA_UUID(d->site), SA_TIME(d->at),   SA_UUID(d->actor),
+    struct store_arg args[] = {SA_UUID(d->id),    SA_UUID(d->site), SA_TIME(d->at),    SA_UUID(d->actor),
                                SA_INT(d->before), SA_INT(d->after), SA_TEXT(d->reason)};
     if (rc == RC_OK)
         rc = store_exec(tx, &DECISION_SQL, args, SA_N(args), NULL, err);
@@ -361,8 +361,12 @@ enum rc sites_set_visibility(struct store *st, struct uuid site, enum visibility
     if (str_is_empty(reason) || reason.n > SITES_REASON_MAX || !str_is_utf8(reason))
         return err_set(err, RC_INVALID, "give a reason of 1 to %d bytes", SITES_REASON_MAX);
     struct instant now = clock_now();
-    struct sites_decision d = {.id = uuid_v7(now), .site = site, .actor = actor->account, .at = now,
-                               .after = (int)visibility, .reason = reason};
+    struct sites_decision d = {.id = uuid_v7(now),
+                               .site = site,
+                               .actor = actor->account,
+                               .at = now,
+                               .after = (int)visibility,
+                               .reason = reason};
     return store_write(st, decide, &d, err);
 }
 
@@ -383,9 +387,12 @@ static enum rc decisions_page(struct store_tx *tx, struct uuid *last, size_t *n,
     *n = 0;
     TRY(store_query(tx, &DECISIONS_SQL, args, SA_N(args), &rows, err));
     while (rc == RC_OK && store_next(rows)) {
-        struct sites_decision d = {.id = store_uuid(rows, 0),          .site = store_uuid(rows, 1),
-                                   .at = {store_int(rows, 2)},         .actor = store_uuid(rows, 3),
-                                   .before = (int)store_int(rows, 4),  .after = (int)store_int(rows, 5),
+        struct sites_decision d = {.id = store_uuid(rows, 0),
+                                   .site = store_uuid(rows, 1),
+                                   .at = {store_int(rows, 2)},
+                                   .actor = store_uuid(rows, 3),
+                                   .before = (int)store_int(rows, 4),
+                                   .after = (int)store_int(rows, 5),
                                    .reason = store_text(rows, 6)};
         at = d.id;
         rc = put(sink, d.id, decision_digest(&d), err);

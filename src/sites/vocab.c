@@ -58,9 +58,8 @@ static enum rc religions_load(struct vocab *v, struct err *err)
     v->aliases = ARENA_NEW_N(&v->mem, struct pair, json_object_size(aliases));
     const char *key;
     json_t *value;
-    json_object_foreach(aliases, key, value)
-        v->aliases[v->aliases_n++] =
-            (struct pair){str_copy(&v->mem, str_of(key)), str_copy(&v->mem, str_of(json_string_value(value)))};
+    json_object_foreach(aliases, key, value) v->aliases[v->aliases_n++] =
+        (struct pair){str_copy(&v->mem, str_of(key)), str_copy(&v->mem, str_of(json_string_value(value)))};
     json_decref(doc);
     return RC_OK;
 }

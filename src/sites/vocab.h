@@ -15,8 +15,9 @@ struct vocab;
 MUST_CHECK enum rc vocab_new(struct vocab **out, struct err *err); /* from the assets */
 void vocab_free(struct vocab *v);
 
-/* Code of a religion as somebody wrote it, in any case: a listed code, an alias, a phrase with an alias among its words,
- * several of them ("a;b", different ones: multifaith); "" for nothing or "unknown"; else "other". Borrowed from v. */
+/* Code of a religion as somebody wrote it, in any case: a listed code, an alias, a phrase with an alias among its
+ * words, several of them ("a;b", different ones: multifaith); "" for nothing or "unknown"; else "other". Borrowed from
+ * v. */
 struct str vocab_religion(const struct vocab *v, struct str said);
 bool vocab_is_religion(const struct vocab *v, struct str code);
 bool vocab_is_kind(const struct vocab *v, struct str code);

@@ -6,11 +6,11 @@
 #ifndef SITES_FIXTURE_H
 #define SITES_FIXTURE_H
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,12 +33,12 @@ struct registry {
 };
 typedef void (*registry_fn)(struct registry *r);
 
-#define OK(call)                                                         \
-    do {                                                                 \
-        r->err.text[0] = 0;                                              \
-        enum rc ok_rc_ = (call);                                         \
-        if (ok_rc_ != RC_OK)                                             \
-            fail_msg("%s: %s: %s", #call, rc_name(ok_rc_), r->err.text); \
+#define OK(call)                                                                                                       \
+    do {                                                                                                               \
+        r->err.text[0] = 0;                                                                                            \
+        enum rc ok_rc_ = (call);                                                                                       \
+        if (ok_rc_ != RC_OK)                                                                                           \
+            fail_msg("%s: %s: %s", #call, rc_name(ok_rc_), r->err.text);                                               \
     } while (0)
 
 static const struct viewer SITES_ADMIN = {.account = {{1}}, .role = ROLE_ADMINISTRATOR};
@@ -160,9 +160,9 @@ static inline int64_t class_of(const struct sites_import_report *p, const char *
 
 static inline void print_report(const char *what, const struct sites_import_report *p)
 {
-    fprintf(stderr, "%s: read %lld sites %lld added %lld updated %lld unchanged %lld gone %lld rejected %lld, %.3f s;", what,
-            (long long)p->read, (long long)p->sites, (long long)p->added, (long long)p->updated, (long long)p->unchanged,
-            (long long)p->gone, (long long)p->rejected, p->seconds);
+    fprintf(stderr, "%s: read %lld sites %lld added %lld updated %lld unchanged %lld gone %lld rejected %lld, %.3f s;",
+            what, (long long)p->read, (long long)p->sites, (long long)p->added, (long long)p->updated,
+            (long long)p->unchanged, (long long)p->gone, (long long)p->rejected, p->seconds);
     for (size_t i = 0; i < p->classes_n; i++)
         fprintf(stderr, " %s %lld", p->by_class[i].code, (long long)p->by_class[i].n);
     fprintf(stderr, "\n");

@@ -18,7 +18,8 @@ enum { SHAPES = 60, POINTS = 40000 };
 static struct geo_shape star(struct prng *r, struct arena *mem)
 {
     size_t n = 3 + prng_below(r, 60);
-    double lon = -170 + 340 * prng_unit(r), lat = -80 + 160 * prng_unit(r), size = 0.05 + 8 * prng_unit(r) * prng_unit(r);
+    double lon = -170 + 340 * prng_unit(r), lat = -80 + 160 * prng_unit(r),
+           size = 0.05 + 8 * prng_unit(r) * prng_unit(r);
     struct geo_point *at = ARENA_NEW_N(mem, struct geo_point, n + 1);
     for (size_t i = 0; i < n; i++) {
         double turn = 6.283185307179586 * (double)i / (double)n, d = size * (0.3 + 0.7 * prng_unit(r));
@@ -94,16 +95,21 @@ static void test_known_places(void **state)
         const char *claimed, *country;
         bool is_disputed;
     } PLACES[] = {
-        {48.853, 2.3499, "", "FR", false},      {21.4225, 39.8262, "", "SA", false},    {42.5078, 1.5211, "", "AD", false},
-        {51.5138, -0.0984, "", "GB", false},    {-41.2865, 174.7762, "", "NZ", false},  {40.7585, -73.9760, "", "US", false},
-        {35.6586, 139.7454, "", "JP", false},   {27.1751, 78.0421, "IN", "IN", false},  {-16.5, 179.99, "", "FJ", false},
-        {41.9022, 12.4534, "VA", "VA", false},  {44.95, 34.1, "", "UA", true},          {42.6629, 21.1655, "", "XK", true},
-        {35.2, 33.37, "", "CY", true},          {9.56, 44.06, "", "SO", true},          {35.42, 77.1, "", "", true},
-        {4.9224, -52.3135, "GF", "GF", false},  {50.0, -30.0, "", "", false},           {-89.9, 12.0, "", "AQ", false},
-        {66.2, -172.0, "", "RU", false},        {71.2, -179.5, "", "RU", false},        {65.5, 178.0, "", "RU", false},
-        {-16.8, -179.97, "", "FJ", false},      {-80.0, 0.0, "", "AQ", false},          {66.0, 0.0, "", "", false},
-        {-10.49, 105.63, "", "CX", false},      {45.21, 36.71, "", "RU", false},        {46.6, 32.6, "", "UA", false},
-        {44.6, 33.52, "RU", "UA", true},        {27.15, -13.2, "", "EH", true},         {27.9, -12.9, "", "MA", false},
+        {48.853, 2.3499, "", "FR", false},     {21.4225, 39.8262, "", "SA", false},
+        {42.5078, 1.5211, "", "AD", false},    {51.5138, -0.0984, "", "GB", false},
+        {-41.2865, 174.7762, "", "NZ", false}, {40.7585, -73.9760, "", "US", false},
+        {35.6586, 139.7454, "", "JP", false},  {27.1751, 78.0421, "IN", "IN", false},
+        {-16.5, 179.99, "", "FJ", false},      {41.9022, 12.4534, "VA", "VA", false},
+        {44.95, 34.1, "", "UA", true},         {42.6629, 21.1655, "", "XK", true},
+        {35.2, 33.37, "", "CY", true},         {9.56, 44.06, "", "SO", true},
+        {35.42, 77.1, "", "", true},           {4.9224, -52.3135, "GF", "GF", false},
+        {50.0, -30.0, "", "", false},          {-89.9, 12.0, "", "AQ", false},
+        {66.2, -172.0, "", "RU", false},       {71.2, -179.5, "", "RU", false},
+        {65.5, 178.0, "", "RU", false},        {-16.8, -179.97, "", "FJ", false},
+        {-80.0, 0.0, "", "AQ", false},         {66.0, 0.0, "", "", false},
+        {-10.49, 105.63, "", "CX", false},     {45.21, 36.71, "", "RU", false},
+        {46.6, 32.6, "", "UA", false},         {44.6, 33.52, "RU", "UA", true},
+        {27.15, -13.2, "", "EH", true},        {27.9, -12.9, "", "MA", false},
     };
     struct areas *a = builtin();
     if (!a)
@@ -145,9 +151,11 @@ static void test_five_kilometres(void **state)
     areas_locate(a, sea, STR_NONE, &p); /* out of reach of any coast */
     assert_true(str_is_equal(p.country, STR_NONE));
     int found = 0;
-    for (double lon = 2.5; lon < 3.2; lon += 0.01) { /* going east along 51.2 N one comes within reach before one lands */
+    for (double lon = 2.5; lon < 3.2;
+         lon += 0.01) { /* going east along 51.2 N one comes within reach before one lands */
         areas_locate(a, (struct geo_point){51.2, lon}, STR_NONE, &p);
-        found += str_is_equal(p.country, STR("BE")) && areas_check(a, (struct geo_point){51.2, lon}, STR("BE"), &d) == AREA_NEAR;
+        found += str_is_equal(p.country, STR("BE")) &&
+                 areas_check(a, (struct geo_point){51.2, lon}, STR("BE"), &d) == AREA_NEAR;
     }
     assert_true(found >= 3);
     areas_free(a);
@@ -157,14 +165,18 @@ static void test_five_kilometres(void **state)
 
 static const char SQUARES[] =
     "{\"type\":\"FeatureCollection\",\"features\":["
-    "{\"type\":\"Feature\",\"properties\":{\"iso_3166_2\":\"FR-75\",\"iso_a2\":\"FR\",\"name\":\"Paris\"},\"geometry\":{\"type\":"
+    "{\"type\":\"Feature\",\"properties\":{\"iso_3166_2\":\"FR-75\",\"iso_a2\":\"FR\",\"name\":\"Paris\"},\"geometry\":"
+    "{\"type\":"
     "\"Polygon\",\"coordinates\":[[[2.2,48.8],[2.5,48.8],[2.5,48.95],[2.2,48.95],[2.2,48.8]]]}},\n"
-    "{\"type\":\"Feature\",\"properties\":{\"iso_3166_2\":\"FR-X1\",\"iso_a2\":\"-1\",\"adm0_a3\":\"FRA\",\"name\":\"By three\"},"
+    "{\"type\":\"Feature\",\"properties\":{\"iso_3166_2\":\"FR-X1\",\"iso_a2\":\"-1\",\"adm0_a3\":\"FRA\",\"name\":"
+    "\"By three\"},"
     "\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[5,45],[6,45],[6,46],[5,46],[5,45]]]}},\n"
-    "{\"type\":\"Feature\",\"properties\":{\"iso_3166_2\":\"-99-X9~\",\"iso_a2\":\"-99\",\"adm0_a3\":\"KAS\"},\"geometry\":{\"type\":"
+    "{\"type\":\"Feature\",\"properties\":{\"iso_3166_2\":\"-99-X9~\",\"iso_a2\":\"-99\",\"adm0_a3\":\"KAS\"},"
+    "\"geometry\":{\"type\":"
     "\"Polygon\",\"coordinates\":[[[7,45],[8,45],[8,46],[7,46],[7,45]]]}},\n"
     "{\"type\":\"Feature\",\"properties\":{\"what\":1},\"geometry\":null},\n"
-    "{\"type\":\"Feature\",\"properties\":{\"iso_a2\":\"FR\"},\"geometry\":{\"type\":\"Point\",\"coordinates\":[1,2]}}]}";
+    "{\"type\":\"Feature\",\"properties\":{\"iso_a2\":\"FR\"},\"geometry\":{\"type\":\"Point\",\"coordinates\":[1,2]}}]"
+    "}";
 
 static void refused_area(void *ctx, int64_t line, const char *reason)
 {
@@ -213,8 +225,8 @@ static void natural_earth(struct registry *r)
     if (!path)
         return;
     OK(areas_import_file(r->st, path, NULL, NULL, &report, &r->err));
-    fprintf(stderr, "areas: %lld read, %lld kept, %lld rejected, %.2f s\n", (long long)report.read, (long long)report.areas,
-            (long long)report.rejected, report.seconds);
+    fprintf(stderr, "areas: %lld read, %lld kept, %lld rejected, %.2f s\n", (long long)report.read,
+            (long long)report.areas, (long long)report.rejected, report.seconds);
     assert_int_equal(report.read, 4596);
     assert_int_equal(report.areas + report.rejected, 4596);
     int64_t t0 = clock_monotonic_us();

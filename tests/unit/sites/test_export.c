@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Exports: what is written can be read back, by us and by GDAL; the policy; boxes over the antimeridian; counts, digest.
+ * Exports: what is written can be read back, by us and by GDAL; the policy; boxes over the antimeridian; counts,
+ * digest.
  */
 #include "sites_fixture.h"
 
@@ -25,7 +26,8 @@ static enum rc refuse(void *ctx, const void *data, size_t n, struct err *err)
 }
 
 static struct sites_export_report export_to(struct registry *r, enum sites_export_format format,
-                                            const struct sites_filter *filter, const struct viewer *viewer, struct buf *out)
+                                            const struct sites_filter *filter, const struct viewer *viewer,
+                                            struct buf *out)
 {
     struct sites_export_options o = {.format = format};
     struct sites_export_report report;
@@ -41,14 +43,18 @@ static struct sites_export_report export_to(struct registry *r, enum sites_expor
 
 static const char TOWN[] =
     "{\"type\":\"FeatureCollection\",\"features\":["
-    "{\"type\":\"Feature\",\"id\":\"way/1\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"christian\",\"name\":"
-    "\"Saint \\\"Quote\\\", comma\",\"name:ar\":\"كنيسة\",\"name:zh-Hant\":\"教堂\",\"wikidata\":\"Q1\"},\"geometry\":{\"type\":\"Polygon\","
+    "{\"type\":\"Feature\",\"id\":\"way/"
+    "1\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"christian\",\"name\":"
+    "\"Saint \\\"Quote\\\", "
+    "comma\",\"name:ar\":\"كنيسة\",\"name:zh-Hant\":\"教堂\",\"wikidata\":\"Q1\"},\"geometry\":{\"type\":\"Polygon\","
     "\"coordinates\":[[[179.9,-16.6],[179.95,-16.6],[179.95,-16.55],[179.9,-16.55],[179.9,-16.6]]]}},"
-    "{\"type\":\"Feature\",\"id\":\"node/2\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"hindu\",\"name\":\"=SUM(A1)\"},"
+    "{\"type\":\"Feature\",\"id\":\"node/"
+    "2\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"hindu\",\"name\":\"=SUM(A1)\"},"
     "\"geometry\":{\"type\":\"Point\",\"coordinates\":[-179.95,-16.5]}},"
     "{\"type\":\"Feature\",\"id\":\"node/3\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"muslim\"},"
     "\"geometry\":{\"type\":\"Point\",\"coordinates\":[2.35,48.85]}},"
-    "{\"type\":\"Feature\",\"id\":\"node/4\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"jewish\",\"name\":\"Nowhere\"},"
+    "{\"type\":\"Feature\",\"id\":\"node/"
+    "4\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"jewish\",\"name\":\"Nowhere\"},"
     "\"geometry\":null}]}";
 
 static void town(struct registry *r)
@@ -108,7 +114,7 @@ static void guarded(struct registry *r)
     for (int format = 0; format < 2; format++) {
         assert_int_equal(export_to(r, (enum sites_export_format)format, NULL, &VIEWER_PUBLIC, &out).rows, 3);
         assert_false(str_contains(buf_str(&out), STR("node/3")));
-        assert_false(str_contains(buf_str(&out), STR("way/1")));  /* an id of the map is a place */
+        assert_false(str_contains(buf_str(&out), STR("way/1"))); /* an id of the map is a place */
         assert_false(str_contains(buf_str(&out), STR("\"Q1\"")) || str_contains(buf_str(&out), STR(",Q1,")));
         assert_int_equal(export_to(r, (enum sites_export_format)format, NULL, &SITES_ADMIN, &out).rows, 4);
         assert_true(str_contains(buf_str(&out), STR("way/1")));
@@ -182,10 +188,12 @@ static void pages(struct registry *r)
         cursor = page.next;
     } while (!str_is_empty(cursor));
     assert_int_equal(got, p.sites);
-    assert_int_equal(sites_list(r->st, NULL, &VIEWER_PUBLIC, STR("nonsense"), 5, true, &r->mem, &page, &r->err), RC_INVALID);
+    assert_int_equal(sites_list(r->st, NULL, &VIEWER_PUBLIC, STR("nonsense"), 5, true, &r->mem, &page, &r->err),
+                     RC_INVALID);
     assert_int_equal(sites_list(r->st, NULL, &VIEWER_PUBLIC, STR_NONE, 0, true, &r->mem, &page, &r->err), RC_INVALID);
 
-    static const char *const QUERIES[] = {"SAINT PETER'S", "st peters bas", "sagrada fam\xC3\xADlia", "SAGRADA FAMILIA"};
+    static const char *const QUERIES[] = {"SAINT PETER'S", "st peters bas", "sagrada fam\xC3\xADlia",
+                                          "SAGRADA FAMILIA"};
     int64_t found = 0;
     for (size_t i = 0; i < 4; i++) {
         struct sites_filter f = {.q = str_of(QUERIES[i])};
@@ -240,10 +248,17 @@ static void each_public(struct registry *r)
 
 static void folding(struct registry *r)
 {
-    static const char *const SAME[][2] = {
-        {"Église Saint-Étienne", "eglise saint etienne"}, {"مَسْجِد", "مسجد"}, {"بَيْت לֶחֶם", "بيت לחם"}, {"ＣＨＵＲＣＨ", "church"},
-        {"Straße", "STRASSE"},     {"Kraków", "krakow"},        {"Łódź", "lodz"},      {"ΑΓΙΑ ΣΟΦΙΑ", "αγια σοφια"}, {"  a \t b ", "a b"},
-        {"الإسلام", "الاسلام"},    {"O’Brien", "obrien"}};
+    static const char *const SAME[][2] = {{"Église Saint-Étienne", "eglise saint etienne"},
+                                          {"مَسْجِد", "مسجد"},
+                                          {"بَيْت לֶחֶם", "بيت לחם"},
+                                          {"ＣＨＵＲＣＨ", "church"},
+                                          {"Straße", "STRASSE"},
+                                          {"Kraków", "krakow"},
+                                          {"Łódź", "lodz"},
+                                          {"ΑΓΙΑ ΣΟΦΙΑ", "αγια σοφια"},
+                                          {"  a \t b ", "a b"},
+                                          {"الإسلام", "الاسلام"},
+                                          {"O’Brien", "obrien"}};
     for (size_t i = 0; i < sizeof SAME / sizeof SAME[0]; i++) {
         struct str a = sites_fold(&r->mem, str_of(SAME[i][0])), b = sites_fold(&r->mem, str_of(SAME[i][1]));
         if (!str_is_equal(a, b))
@@ -253,11 +268,11 @@ static void folding(struct registry *r)
     assert_false(str_is_equal(a, b)); /* vowel signs are letters */
 }
 
-#define ON_EACH(name)                 \
-    static void test_##name(void **s) \
-    {                                 \
-        (void)s;                      \
-        on_each_engine(name);         \
+#define ON_EACH(name)                                                                                                  \
+    static void test_##name(void **s)                                                                                  \
+    {                                                                                                                  \
+        (void)s;                                                                                                       \
+        on_each_engine(name);                                                                                          \
     }
 ON_EACH(geojson)
 ON_EACH(guarded)

@@ -46,7 +46,8 @@ static void real_tables(struct registry *r)
         return;
     assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE cell = -1"), 732);
     assert_int_equal(number_of(r, "SELECT count(*) FROM site_footprint"), 108);
-    assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE country = 'GB' AND class = 'place_of_worship'"), 17864);
+    assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE country = 'GB' AND class = 'place_of_worship'"),
+                     17864);
 }
 
 static void real_new_zealand(struct registry *r)
@@ -116,9 +117,9 @@ static void real_seed(struct registry *r)
 /* ---- editions ---- */
 
 #define HEAD "ref;title;title_ar;y;x;what\n"
-static const char MAP[] =
-    "{\"delimiter\":\";\",\"decimal\":\",\",\"source\":{\"name\":\"town\",\"licence\":\"CC0-1.0\"},\"fields\":{\"id\":\"ref\","
-    "\"name\":\"title\",\"name:ar\":\"title_ar\",\"lat\":\"y\",\"lon\":\"x\",\"kind\":\"what\"}}";
+static const char MAP[] = "{\"delimiter\":\";\",\"decimal\":\",\",\"source\":{\"name\":\"town\",\"licence\":\"CC0-1."
+                          "0\"},\"fields\":{\"id\":\"ref\","
+                          "\"name\":\"title\",\"name:ar\":\"title_ar\",\"lat\":\"y\",\"lon\":\"x\",\"kind\":\"what\"}}";
 
 static enum rc import_text(struct registry *r, const char *text, bool dry_run, struct sites_import_report *p,
                            struct refused *refused)
@@ -134,7 +135,8 @@ static enum rc import_text(struct registry *r, const char *text, bool dry_run, s
 static void editions(struct registry *r)
 {
     struct sites_import_report p;
-    OK(import_text(r, HEAD "a;Old Church;;51,5;-0,1;CHU\nb;Mosque;مسجد;51,6;-0,2;MOS\nc;No place;;;;CHU\n", false, &p, NULL));
+    OK(import_text(r, HEAD "a;Old Church;;51,5;-0,1;CHU\nb;Mosque;مسجد;51,6;-0,2;MOS\nc;No place;;;;CHU\n", false, &p,
+                   NULL));
     assert_int_equal(p.added, 3);
     struct uuid a = by_external(r, "a", &VIEWER_PUBLIC)->id;
     struct site *b = by_external(r, "b", &VIEWER_PUBLIC), *c = by_external(r, "c", &VIEWER_PUBLIC);
@@ -144,12 +146,14 @@ static void editions(struct registry *r)
     assert_false(c->has_place);
     assert_int_equal(c->cell, -1);
 
-    OK(import_text(r, HEAD "a;New Church;;51,5;-0,1;CHU\nc;No place;;;;CHU\nd;Chapel;;51,7;-0,3;CHA\n", true, &p, NULL));
+    OK(import_text(r, HEAD "a;New Church;;51,5;-0,1;CHU\nc;No place;;;;CHU\nd;Chapel;;51,7;-0,3;CHA\n", true, &p,
+                   NULL));
     assert_true(p.added == 1 && p.updated == 1 && p.unchanged == 1 && p.gone == 1 && p.sites == 3);
     assert_int_equal(rows_of(r, "site"), 3); /* a dry run changes nothing */
     assert_int_equal(rows_of(r, "source_release"), 1);
 
-    OK(import_text(r, HEAD "a;New Church;;51,5;-0,1;CHU\nc;No place;;;;CHU\nd;Chapel;;51,7;-0,3;CHA\n", false, &p, NULL));
+    OK(import_text(r, HEAD "a;New Church;;51,5;-0,1;CHU\nc;No place;;;;CHU\nd;Chapel;;51,7;-0,3;CHA\n", false, &p,
+                   NULL));
     assert_true(p.added == 1 && p.updated == 1 && p.unchanged == 1 && p.gone == 1);
     assert_true(uuid_is_equal(by_external(r, "a", &VIEWER_PUBLIC)->id, a));
     assert_true(str_is_equal(by_external(r, "a", &VIEWER_PUBLIC)->name, STR("New Church")));
@@ -169,8 +173,11 @@ static void duplicates(struct registry *r)
 {
     struct sites_import_report p;
     struct refused refused = {0};
-    OK(import_text(r, HEAD "a;One;;51,5;-0,1;CHU\nb;Two;;51,6;-0,2;CHU\na;Again;;51,5;-0,1;CHU\nx;Bad;;91;0;CHU\n;No id;;1;1;CHU\n"
-                           "y;Odd;;1;1;XXX\nz;Half;;abc;1;CHU\n", false, &p, &refused));
+    OK(import_text(
+        r,
+        HEAD "a;One;;51,5;-0,1;CHU\nb;Two;;51,6;-0,2;CHU\na;Again;;51,5;-0,1;CHU\nx;Bad;;91;0;CHU\n;No id;;1;1;CHU\n"
+             "y;Odd;;1;1;XXX\nz;Half;;abc;1;CHU\n",
+        false, &p, &refused));
     assert_int_equal(p.read, 7);
     assert_int_equal(p.sites, 2);
     assert_true(refused_has(&refused, "4: duplicate of line 2"));
@@ -230,11 +237,17 @@ static void damage(struct registry *r)
         const char *name, *text;
         size_t n;
     } BAD[] = {
-        {"nul.csv", "id,code,class,kind,visibility,is_coarse,name,lat,lon,religion,denomination,country,disputed,precision_m,"
-                    "wikidata,heritage,unesco,whs_year,status,unverified,synthetic,note\na,b\0c\n", 160},
-        {"cut.geojson", "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"id\":\"node/1\",\"properties\":"
-                        "{\"amenity\":\"place_of_worship\"},\"geometry\":{\"type\":\"Point\",\"coordinates\":[1,2]}},", 0},
-        {"quote.csv", "area_code,area_name,faith,osm_type,osm_id,name,denomination,lon,lat,source_tier\na,b,Muslim,node,1,\"open", 0},
+        {"nul.csv",
+         "id,code,class,kind,visibility,is_coarse,name,lat,lon,religion,denomination,country,disputed,precision_m,"
+         "wikidata,heritage,unesco,whs_year,status,unverified,synthetic,note\na,b\0c\n",
+         160},
+        {"cut.geojson",
+         "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"id\":\"node/1\",\"properties\":"
+         "{\"amenity\":\"place_of_worship\"},\"geometry\":{\"type\":\"Point\",\"coordinates\":[1,2]}},",
+         0},
+        {"quote.csv",
+         "area_code,area_name,faith,osm_type,osm_id,name,denomination,lon,lat,source_tier\na,b,Muslim,node,1,\"open",
+         0},
         {"empty.csv", "", 0},
         {"unknown.csv", "a,b\n1,2\n", 0},
         {"text.json", "[{\"a\":1},", 0},
@@ -270,9 +283,16 @@ static enum rc many(struct sites_import *im, int seed, int stop, struct err *err
         snprintf(id, sizeof id, "node/%d", k);
         snprintf(name, sizeof name, "Temple %d of %d", k, k % 10 == 0 ? seed : 0);
         struct site_name n = {STR_NONE, str_of(name)};
-        struct site_draft d = {.external_id = str_of(id), .line = i + 1, .class_code = STR("place_of_worship"),
-                               .kind = STR("TEM-HIN"), .religion = STR("hindu"), .names = &n, .names_n = 1, .has_place = true,
-                               .lat_deg = 10 + (k % 1000) * 0.01, .lon_deg = 76 + (k / 1000) * 0.1};
+        struct site_draft d = {.external_id = str_of(id),
+                               .line = i + 1,
+                               .class_code = STR("place_of_worship"),
+                               .kind = STR("TEM-HIN"),
+                               .religion = STR("hindu"),
+                               .names = &n,
+                               .names_n = 1,
+                               .has_place = true,
+                               .lat_deg = 10 + (k % 1000) * 0.01,
+                               .lon_deg = 76 + (k / 1000) * 0.1};
         TRY(sink->draft(sink->ctx, &d, err));
     }
     return RC_OK;
@@ -280,7 +300,8 @@ static enum rc many(struct sites_import *im, int seed, int stop, struct err *err
 
 static enum rc import_many(struct registry *r, int seed, struct sites_import_report *p)
 {
-    struct sites_import_options o = {.source = STR("many"), .label = STR("many"), .temp_dir = r->dir, .memory_max = 1 << 17};
+    struct sites_import_options o = {
+        .source = STR("many"), .label = STR("many"), .temp_dir = r->dir, .memory_max = 1 << 17};
     struct sites_import *im;
     enum rc rc = sites_import_begin(r->st, &o, &im, &r->err);
     if (rc != RC_OK)
@@ -316,7 +337,8 @@ static void kill_me(void *ctx, enum import_phase phase, uint64_t done, uint64_t 
 
 static void killed_child(struct registry *r)
 {
-    struct sites_import_options o = {.source = STR("many"), .label = STR("many"), .temp_dir = r->dir, .progress = kill_me};
+    struct sites_import_options o = {
+        .source = STR("many"), .label = STR("many"), .temp_dir = r->dir, .progress = kill_me};
     struct sites_import_report p;
     struct sites_import *im;
     struct ledger *ledger;
@@ -353,11 +375,11 @@ static void killed(struct registry *r)
     assert_int_equal(number_of(r, "SELECT count(*) FROM source_release WHERE state = 'closed'"), 1);
 }
 
-#define ON_EACH(name)                    \
-    static void test_##name(void **s)    \
-    {                                    \
-        (void)s;                         \
-        on_each_engine(name);            \
+#define ON_EACH(name)                                                                                                  \
+    static void test_##name(void **s)                                                                                  \
+    {                                                                                                                  \
+        (void)s;                                                                                                       \
+        on_each_engine(name);                                                                                          \
     }
 ON_EACH(real_tables)
 ON_EACH(real_new_zealand)
@@ -372,10 +394,10 @@ ON_EACH(killed)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_real_tables), cmocka_unit_test(test_real_new_zealand), cmocka_unit_test(test_real_osm),
-        cmocka_unit_test(test_real_seed),   cmocka_unit_test(test_editions),         cmocka_unit_test(test_duplicates),
-        cmocka_unit_test(test_hidden_stays), cmocka_unit_test(test_damage),          cmocka_unit_test(test_runs_on_disk),
-        cmocka_unit_test(test_killed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_real_tables),  cmocka_unit_test(test_real_new_zealand),
+                                       cmocka_unit_test(test_real_osm),     cmocka_unit_test(test_real_seed),
+                                       cmocka_unit_test(test_editions),     cmocka_unit_test(test_duplicates),
+                                       cmocka_unit_test(test_hidden_stays), cmocka_unit_test(test_damage),
+                                       cmocka_unit_test(test_runs_on_disk), cmocka_unit_test(test_killed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

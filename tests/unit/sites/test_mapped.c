@@ -67,8 +67,8 @@ static void reads(struct seen *s, const char *text, const char *map, int64_t dra
     if (rc != RC_OK)
         fail_msg("%s: %s", rc_name(rc), err.text);
     if (s->drafts != drafts || s->rejected != rejected)
-        fail_msg("%lld drafts, %lld rejected (%.*s) of %s", (long long)s->drafts, (long long)s->rejected, (int)s->why.n, s->why.p,
-                 text);
+        fail_msg("%lld drafts, %lld rejected (%.*s) of %s", (long long)s->drafts, (long long)s->rejected, (int)s->why.n,
+                 s->why.p, text);
 }
 
 static void fails(struct seen *s, struct str text, const char *map, enum rc want, const char *says)
@@ -84,8 +84,10 @@ static void fails(struct seen *s, struct str text, const char *map, enum rc want
 static void test_csv(void **state)
 {
     struct seen *s = *state;
-    reads(s, "i;n;y;x\n1;A;51,5;-0,25\n", "{\"delimiter\":\";\",\"decimal\":\",\",\"fields\":{\"id\":\"i\",\"name\":\"n\",\"lat\":\"y\","
-          "\"lon\":\"x\"},\"constant\":{\"kind\":\"MOS\",\"country\":\"gb\"}}", 1, 0);
+    reads(s, "i;n;y;x\n1;A;51,5;-0,25\n",
+          "{\"delimiter\":\";\",\"decimal\":\",\",\"fields\":{\"id\":\"i\",\"name\":\"n\",\"lat\":\"y\","
+          "\"lon\":\"x\"},\"constant\":{\"kind\":\"MOS\",\"country\":\"gb\"}}",
+          1, 0);
     assert_true(s->last.lat_deg == 51.5 && s->last.lon_deg == -0.25);
     assert_true(str_is_equal(s->last.kind, STR("MOS")) && str_is_equal(s->last.country, STR("GB")));
     reads(s, "i\tn\tw\r\n1\tA\tPoint(19.9598 50.0422)\r\n2\tB\t\r\n3\tC\tPOINT EMPTY\r\n", MAP(",\"wkt\":\"w\""), 3, 0);
@@ -96,12 +98,16 @@ static void test_csv(void **state)
     assert_false(in_hole);
     reads(s, "i,n,w\n1,A,SRID=4326;POINT(1 2)\n2,B,SRID=3857;POINT(1 2)\n", MAP(",\"wkt\":\"w\""), 1, 1);
     assert_int_equal(s->line, 3);
-    reads(s, "i,n,w\n1,A,POINT(1 2 3 4 5)\n2,B,LINESTRING(1 2)\n3,C,POINT(200 2)\n4,D,POINT(1 2\n", MAP(",\"wkt\":\"w\""), 0, 4);
-    reads(s, "i,n,name:fr,name:ar\n1,A,Un,واحد\n", "{\"fields\":{\"id\":\"i\",\"name\":\"n\",\"name:*\":\"name:*\"},\"constant\":"
-          "{\"class\":\"cemetery\"}}", 1, 0);
+    reads(s, "i,n,w\n1,A,POINT(1 2 3 4 5)\n2,B,LINESTRING(1 2)\n3,C,POINT(200 2)\n4,D,POINT(1 2\n",
+          MAP(",\"wkt\":\"w\""), 0, 4);
+    reads(s, "i,n,name:fr,name:ar\n1,A,Un,واحد\n",
+          "{\"fields\":{\"id\":\"i\",\"name\":\"n\",\"name:*\":\"name:*\"},\"constant\":"
+          "{\"class\":\"cemetery\"}}",
+          1, 0);
     assert_int_equal(s->last.names_n, 3);
     assert_true(str_is_equal(s->name, STR("واحد")));
-    reads(s, "a,b,n\n1,2,A\n,3,B\n", "{\"fields\":{\"id\":[\"a\",\"b\"],\"name\":\"n\"},\"constant\":{\"class\":\"cemetery\"}}", 1, 1);
+    reads(s, "a,b,n\n1,2,A\n,3,B\n",
+          "{\"fields\":{\"id\":[\"a\",\"b\"],\"name\":\"n\"},\"constant\":{\"class\":\"cemetery\"}}", 1, 1);
     assert_true(str_is_equal(s->id, STR("1/2")) && str_is_equal(s->why, STR("no id")));
 }
 
@@ -114,8 +120,10 @@ static void test_maps(void **state)
     fails(s, text, "{\"fields\":{\"id\":\"i\"}}", RC_INVALID, "what the rows are");
     fails(s, text, "{\"fields\":{\"id\":\"i\",\"colour\":\"n\"}}", RC_INVALID, "colour");
     fails(s, text, "{\"fields\":{\"id\":\"q\"},\"constant\":{\"class\":\"cemetery\"}}", RC_INVALID, "\"q\"");
-    fails(s, text, "{\"fields\":{\"id\":\"i\",\"lat\":\"n\"},\"constant\":{\"class\":\"cemetery\"}}", RC_INVALID, "lat and lon");
-    fails(s, text, "{\"delimiter\":\"::\",\"fields\":{\"id\":\"i\"},\"constant\":{\"class\":\"cemetery\"}}", RC_INVALID, "delimiter");
+    fails(s, text, "{\"fields\":{\"id\":\"i\",\"lat\":\"n\"},\"constant\":{\"class\":\"cemetery\"}}", RC_INVALID,
+          "lat and lon");
+    fails(s, text, "{\"delimiter\":\"::\",\"fields\":{\"id\":\"i\"},\"constant\":{\"class\":\"cemetery\"}}", RC_INVALID,
+          "delimiter");
     fails(s, text, "", RC_INVALID, "--map");
     fails(s, STR(" \n"), "", RC_INVALID, "empty");
 }
@@ -123,20 +131,32 @@ static void test_maps(void **state)
 static void test_geojson(void **state)
 {
     struct seen *s = *state;
-    reads(s, "{\"type\":\"FeatureCollection\",\"features\":["
-             "{\"type\":\"Feature\",\"id\":\"way/7\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"muslim\",\"name\":"
-             "\"A\",\"name:ar\":\"ب\"},\"geometry\":{\"type\":\"MultiPolygon\",\"coordinates\":[[[[0,0],[2,0],[2,2],[0,2],[0,0]]]]}},"
-             "{\"type\":\"Feature\",\"id\":\"way/8\",\"properties\":{\"amenity\":\"school\",\"religion\":\"muslim\"},\"geometry\":null},"
-             "{\"type\":\"Feature\",\"id\":\"way/9\",\"properties\":{\"amenity\":\"place_of_worship\"},\"geometry\":{\"type\":"
-             "\"LineString\",\"coordinates\":[[0,0],[1,1]]}},"
-             "{\"type\":\"Nothing\"}]}", "", 1, 3);
+    reads(s,
+          "{\"type\":\"FeatureCollection\",\"features\":["
+          "{\"type\":\"Feature\",\"id\":\"way/"
+          "7\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"muslim\",\"name\":"
+          "\"A\",\"name:ar\":\"ب\"},\"geometry\":{\"type\":\"MultiPolygon\",\"coordinates\":[[[[0,0],[2,0],[2,2],[0,2],"
+          "[0,0]]]]}},"
+          "{\"type\":\"Feature\",\"id\":\"way/"
+          "8\",\"properties\":{\"amenity\":\"school\",\"religion\":\"muslim\"},\"geometry\":null},"
+          "{\"type\":\"Feature\",\"id\":\"way/"
+          "9\",\"properties\":{\"amenity\":\"place_of_worship\"},\"geometry\":{\"type\":"
+          "\"LineString\",\"coordinates\":[[0,0],[1,1]]}},"
+          "{\"type\":\"Nothing\"}]}",
+          "", 1, 3);
     assert_true(str_is_equal(s->id, STR("way/7")) && str_is_equal(s->religion, STR("muslim")) && s->last.names_n == 2);
     assert_true(s->last.lat_deg > 0 && s->last.lat_deg < 2 && s->last.footprint_wkb.n > 50);
-    reads(s, "{\"type\":\"Feature\",\"properties\":{\"@id\":\"node/1\",\"historic\":\"wayside_cross\"},\"geometry\":{\"type\":\"Point\","
-             "\"coordinates\":[10.5,50.25,300]}}", "", 1, 0);
-    assert_true(str_is_equal(s->last.class_code, STR("wayside")) && s->last.lon_deg == 10.5 && s->last.lat_deg == 50.25);
-    reads(s, "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"properties\":{\"ref\":5,\"t\":{\"en\":\"Deep\"}},"
-             "\"geometry\":{\"type\":\"Point\",\"coordinates\":[]}}]}",
+    reads(s,
+          "{\"type\":\"Feature\",\"properties\":{\"@id\":\"node/"
+          "1\",\"historic\":\"wayside_cross\"},\"geometry\":{\"type\":\"Point\","
+          "\"coordinates\":[10.5,50.25,300]}}",
+          "", 1, 0);
+    assert_true(str_is_equal(s->last.class_code, STR("wayside")) && s->last.lon_deg == 10.5 &&
+                s->last.lat_deg == 50.25);
+    reads(s,
+          "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"properties\":{\"ref\":5,\"t\":{\"en\":"
+          "\"Deep\"}},"
+          "\"geometry\":{\"type\":\"Point\",\"coordinates\":[]}}]}",
           "{\"fields\":{\"id\":\"ref\",\"name:en\":\"t.en\"},\"constant\":{\"kind\":\"SYN\"}}", 1, 0);
     assert_true(str_is_equal(s->id, STR("5")) && str_is_equal(s->name, STR("Deep")) && !s->last.has_place);
 }
@@ -145,7 +165,9 @@ static void test_json(void **state)
 {
     struct seen *s = *state;
     reads(s, "[{\"ref\":\"http://www.wikidata.org/entity/Q5\",\"y\":1.5,\"x\":2,\"n\":\"Q5\"},{\"ref\":null},3]",
-          "{\"fields\":{\"id\":\"ref\",\"wikidata\":\"ref\",\"name\":\"n\",\"lat\":\"y\",\"lon\":\"x\"},\"constant\":{\"class\":\"cemetery\"}}", 1, 2);
+          "{\"fields\":{\"id\":\"ref\",\"wikidata\":\"ref\",\"name\":\"n\",\"lat\":\"y\",\"lon\":\"x\"},\"constant\":{"
+          "\"class\":\"cemetery\"}}",
+          1, 2);
     assert_true(str_is_equal(s->id, STR("Q5")) && str_is_equal(s->last.wikidata, STR("Q5")) && s->last.names_n == 0);
     reads(s, "{\"i\":1,\"n\":\"A\"}\n{\"i\":2,\"n\":\"B\"}\n", MAP(""), 2, 0); /* lines */
     reads(s, "[]", MAP(""), 0, 0);
@@ -195,7 +217,8 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_csv), cmocka_unit_test(test_maps), cmocka_unit_test(test_geojson),
-                                       cmocka_unit_test(test_json), cmocka_unit_test(test_hostile)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_csv), cmocka_unit_test(test_maps),
+                                       cmocka_unit_test(test_geojson), cmocka_unit_test(test_json),
+                                       cmocka_unit_test(test_hostile)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
