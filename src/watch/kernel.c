@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * The inner loop of the replications, per vector unit: add the events of a place to the window counts of their
+ * replications and ask whether any count passed its threshold. Counts saturate; a full one passes every threshold but
+ * "never". AVX2 is chosen at run time; the plain form gives the same answers (W1).
+ */
+#include "watch/watch_int.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define HAS_AVX2 1
+#else
+#define HAS_AVX2 0
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+enum { PASSED_MAX = 256, AHEAD = 4 };
+
+/* Which replications with events at this place are over their own thresholds, each told once. */
+INLINE bool tell_passed(struct walk *w, size_t i, bool (*is_over)(const struct walk *, uint32_t, size_t row))
+{
+    bool told[PASSED_MAX] = {0};
+    size_t row = w->at[i].n >> w->ladder->shift;
+    w->passed_n = 0;
+    for (uint32_t e = w->first[w->at[i].place]; e < w->first[w->at[i].place + 1]; e++) {
+        unsigned r = w->events[e] >> 8;
+        if (told[r] || !is_over(w, r, row))
+            continue;
+        told[r] = true;
+        w->passed[w->passed_n++] = (uint8_t)r;
+    }
+    return w->passed_n > 0;
+}
+
+/* Differences of bases between two blocks, lane by lane. */
+static void shift_lanes(const struct walk *w, uint32_t to, uint8_t *out)
+{
+    const uint8_t *a = w->ladder->lanes + w->block * w->ladder->stride, *b = w->ladder->lanes + to * w->ladder->stride;
+    for (size_t i = 0; i < w->ladder->stride; i++)
+        out[i] = (uint8_t)(b[i] - a[i]);
+}
+
+/* --- plain --- */
+
+static bool over_u8(const struct walk *w, uint32_t r, size_t row)
+{
+    size_t stride = w->ladder->stride;
+    const uint8_t *s = (const uint8_t *)w->state + r * stride, *t = (const uint8_t *)w->rows[r] + row * stride;
+    unsigned over = 0;
+    for (size_t i = 0; i < stride; i++)
+        over |= s[i] > t[i];
+    return over;
+}
+
+static bool over_u16(const struct walk *w, uint32_t r, size_t row)
+{
+    size_t lanes = w->ladder->stride / 2;
+    const uint16_t *s = (const uint16_t *)w->state + r * lanes, *t = (const uint16_t *)w->rows[r] + row * lanes;
+    unsigned over = 0;
+    for (size_t i = 0; i < lanes; i++)
+        over |= s[i] > t[i];
+    return over;
+}
+
+static unsigned add_u8(uint8_t *s, const uint8_t *unit, const uint8_t *row, size_t lanes)
+{
+    unsigned over = 0;
+    for (size_t i = 0; i < lanes; i++) {
+        s[i] = (uint8_t)(s[i] + (s[i] < 255 ? unit[i] : 0));
+        over |= s[i] > row[i];
+    }
+    return over;
+}
+
+static unsigned add_u16(uint16_t *s, const uint16_t *unit, const uint16_t *row, size_t lanes)
+{
+    unsigned over = 0;
+    for (size_t i = 0; i < lanes; i++) {
+        s[i] = (uint16_t)(s[i] + (s[i] < 65535 ? unit[i] : 0));
+        over |= s[i] > row[i];
+    }
+    return over;
+}
+
+/* Only bytes have blocks. */
+static void shift_plain(struct walk *w, uint32_t to)
+{
+    uint8_t by[256];
+    shift_lanes(w, to, by);
+    for (uint32_t r = 0; r < w->replications; r++) {
+        uint8_t *s = (uint8_t *)w->state + r * w->ladder->stride;
+        for (size_t i = 0; i < w->ladder->stride; i++) {
+            w->is_full[r] |= s[i] < by[i];
+            s[i] = s[i] > by[i] ? (uint8_t)(s[i] - by[i]) : 0;
+        }
+    }
+    w->block = to;
+}
+
+INLINE size_t walk_plain(struct walk *w, size_t from, enum cell cell)
+{
+    const struct ladder *l = w->ladder;
+    for (size_t i = from; i < w->len; i++) {
+        size_t row = w->at[i].n >> l->shift;
+        const void *least = (const char *)w->least + row * l->stride;
+        unsigned over = 0;
+        if (l->block[row] != w->block)
+            shift_plain(w, l->block[row]);
+        for (uint32_t e = w->first[w->at[i].place]; e < w->first[w->at[i].place + 1]; e++) {
+            void *s = (char *)w->state + (size_t)(w->events[e] >> 8) * l->stride;
+            const void *u = (const char *)w->unit + (size_t)(w->events[e] & 255) * l->stride;
+            over |= cell == CELL_U8 ? add_u8(s, u, least, l->stride) : add_u16(s, u, least, l->stride / 2);
+        }
+        if (over && (cell == CELL_U8 ? tell_passed(w, i, over_u8) : tell_passed(w, i, over_u16)))
+            return i;
+    }
+    return w->len;
+}
+
+static size_t walk_plain_u8(struct walk *w, size_t from)
+{
+    return walk_plain(w, from, CELL_U8);
+}
+
+static size_t walk_plain_u16(struct walk *w, size_t from)
+{
+    return walk_plain(w, from, CELL_U16);
+}
+
+/* --- AVX2 --- */
+
+#if HAS_AVX2
+#define AVX2 __attribute__((target("avx2")))
+#define AVX2_INLINE static inline __attribute__((always_inline, target("avx2")))
+
+AVX2_INLINE bool over_avx2(const struct walk *w, uint32_t r, size_t row, bool wide)
+{
+    size_t vectors = w->ladder->stride / 32;
+    const __m256i *s = (const __m256i *)w->state + r * vectors, *t = (const __m256i *)w->rows[r] + row * vectors;
+    __m256i over = _mm256_setzero_si256();
+    for (size_t v = 0; v < vectors; v++) {
+        __m256i a = _mm256_load_si256(s + v), b = _mm256_load_si256(t + v);
+        over = _mm256_or_si256(over, wide ? _mm256_subs_epu16(a, b) : _mm256_subs_epu8(a, b));
+    }
+    return !_mm256_testz_si256(over, over);
+}
+
+AVX2 static bool over_avx2_u8(const struct walk *w, uint32_t r, size_t row)
+{
+    return over_avx2(w, r, row, false);
+}
+
+AVX2 static bool over_avx2_u16(const struct walk *w, uint32_t r, size_t row)
+{
+    return over_avx2(w, r, row, true);
+}
+
+AVX2 static bool tell_avx2(struct walk *w, bool wide, size_t i)
+{
+    return wide ? tell_passed(w, i, over_avx2_u16) : tell_passed(w, i, over_avx2_u8);
+}
+
+AVX2 static void shift_avx2(struct walk *w, uint32_t to)
+{
+    uint8_t by[256];
+    size_t vectors = w->ladder->stride / 32;
+    shift_lanes(w, to, by);
+    for (uint32_t r = 0; r < w->replications; r++)
+        for (size_t v = 0; v < vectors; v++) {
+            __m256i *s = (__m256i *)w->state + r * vectors + v;
+            __m256i a = _mm256_load_si256(s), b = _mm256_loadu_si256((const __m256i *)(const void *)by + v);
+            __m256i under = _mm256_subs_epu8(b, a);
+            _mm256_store_si256(s, _mm256_subs_epu8(a, b));
+            if (!_mm256_testz_si256(under, under))
+                w->is_full[r] = true;
+        }
+    w->block = to;
+}
+
+/* vectors and wide are constants at each use, so that the compiler unrolls. */
+AVX2_INLINE __m256i step_avx2(const struct walk *w, unsigned event, const __m256i *row, size_t vectors, bool wide,
+                              __m256i over)
+{
+    size_t stride = 32 * vectors;
+    __m256i *s = (__m256i *)((char *)w->state + (event >> 8) * stride);
+    const __m256i *u = (const __m256i *)((const char *)w->unit + (event & 255) * stride);
+    for (size_t v = 0; v < vectors; v++) {
+        __m256i a = _mm256_load_si256(s + v), b = _mm256_load_si256(u + v), t = _mm256_load_si256(row + v);
+        a = wide ? _mm256_adds_epu16(a, b) : _mm256_adds_epu8(a, b);
+        _mm256_store_si256(s + v, a);
+        over = _mm256_or_si256(over, wide ? _mm256_subs_epu16(a, t) : _mm256_subs_epu8(a, t));
+    }
+    return over;
+}
+
+/* The lists of a big scan do not fit a cache; neither do the events of a batch. measured: bench/scan */
+AVX2_INLINE void ahead_avx2(const struct walk *w, size_t i, unsigned shift, size_t vectors)
+{
+    if (i + AHEAD >= w->len)
+        return;
+    const char *events = (const char *)(w->events + w->first[w->at[i + AHEAD].place]);
+    __builtin_prefetch(events);
+    __builtin_prefetch(events + 64);
+    __builtin_prefetch((const __m256i *)w->least + (size_t)(w->at[i + AHEAD].n >> shift) * vectors);
+}
+
+AVX2_INLINE size_t walk_avx2(struct walk *w, size_t from, size_t vectors, bool wide)
+{
+    const struct walk k = *w; /* in registers: the stores below could alias it */
+    const uint32_t *block = k.ladder->block;
+    unsigned shift = k.ladder->shift;
+    for (size_t i = from; i < k.len; i++) {
+        const uint16_t *e = k.events + k.first[k.at[i].place], *end = k.events + k.first[k.at[i].place + 1];
+        size_t row = k.at[i].n >> shift;
+        const __m256i *least = (const __m256i *)k.least + row * vectors;
+        __m256i over = _mm256_setzero_si256();
+        ahead_avx2(&k, i, shift, vectors);
+        if (!wide && block[row] != w->block)
+            shift_avx2(w, block[row]);
+        for (; e < end; e++)
+            over = step_avx2(&k, *e, least, vectors, wide, over);
+        if (!_mm256_testz_si256(over, over) && tell_avx2(w, wide, i))
+            return i;
+    }
+    return k.len;
+}
+
+#define WALK(name, vectors, wide)                                   \
+    AVX2 static size_t name(struct walk *w, size_t from)            \
+    {                                                               \
+        return walk_avx2(w, from, (vectors), (wide));               \
+    }
+WALK(walk_u8_1, 1, false)
+WALK(walk_u8_n, w->ladder->stride / 32, false)
+WALK(walk_u16_1, 1, true)
+WALK(walk_u16_2, 2, true)
+WALK(walk_u16_n, w->ladder->stride / 32, true)
+
+static struct kernel kernel_avx2(enum cell cell, size_t stride)
+{
+    if (cell == CELL_U8)
+        return (struct kernel){stride == 32 ? walk_u8_1 : walk_u8_n};
+    return (struct kernel){stride == 32 ? walk_u16_1 : stride == 64 ? walk_u16_2 : walk_u16_n};
+}
+#endif
+
+struct kernel kernel_for(enum cell cell, size_t stride, bool plain)
+{
+#if HAS_AVX2
+    if (!plain && __builtin_cpu_supports("avx2"))
+        return kernel_avx2(cell, stride);
+#endif
+    (void)stride;
+    (void)plain;
+    return (struct kernel){cell == CELL_U8 ? walk_plain_u8 : walk_plain_u16};
+}
