@@ -18,19 +18,30 @@
 #include "base/rng.h"
 #include "pg_server.h"
 
-#define RUNS        3
-#define THREADS     64
-#define ROW_BYTES   400
-#define IN_FLIGHT   4000
-#define PGBENCH     "/usr/lib/postgresql/15/bin/pgbench"
+#define RUNS      3
+#define THREADS   64
+#define ROW_BYTES 400
+#define IN_FLIGHT 4000
+#define PGBENCH   "/usr/lib/postgresql/15/bin/pgbench"
 
 static const struct store_sql CREATE = {
-    .sqlite = "CREATE TABLE bench(id BLOB PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    .sqlite = "CREATE TABLE bench(id BLOB PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
     .postgres = "CREATE TABLE bench(id BYTEA PRIMARY KEY, at BIGINT NOT NULL, body BYTEA NOT NULL)"};
 static const struct store_sql INSERT = {"INSERT INTO bench(id, at, body) VALUES (?1, ?2, ?3)", NULL, NULL};
 static const struct store_sql COUNT = {"SELECT count(*) FROM bench", NULL, NULL};
 
+#define IDS_MAX (1 << 20)
+
 static unsigned char body[ROW_BYTES - 24];
+static struct uuid ids[IDS_MAX]; /* made before the clock runs, as callers make them outside the writer */
+static atomic_uint next_id;
+
+static void fresh_ids(void)
+{
+    for (size_t i = 0; i < IDS_MAX; i++)
+        ids[i] = uuid_v7(clock_now());
+    atomic_store(&next_id, 0);
+}
 
 static void must(enum rc rc, const struct err *err)
 {
@@ -51,12 +62,12 @@ static enum rc count(struct store_tx *tx, void *ctx, struct err *err)
     return store_get_int(tx, &COUNT, NULL, 0, ctx, err);
 }
 
-/* ctx: how many rows. Ids as the product makes them (UUIDv7). */
+/* ctx: how many rows. */
 static enum rc add(struct store_tx *tx, void *ctx, struct err *err)
 {
     for (int i = *(int *)ctx; i > 0; i--) {
         struct instant now = clock_now();
-        struct uuid id = uuid_v7(now);
+        struct uuid id = ids[atomic_fetch_add(&next_id, 1) % IDS_MAX];
         const struct store_arg a[] = {SA_UUID(id), SA_TIME(now), SA_BLOB(body, sizeof body)};
         TRY(store_exec(tx, &INSERT, a, SA_N(a), NULL, err));
     }
@@ -71,7 +82,7 @@ static enum rc bulk(struct store_tx *tx, void *ctx, struct err *err)
     enum rc rc = RC_OK;
     for (int i = *(int *)ctx; i > 0 && rc == RC_OK; i--) {
         struct instant now = clock_now();
-        struct uuid id = uuid_v7(now);
+        struct uuid id = ids[atomic_fetch_add(&next_id, 1) % IDS_MAX];
         const struct store_arg a[] = {SA_UUID(id), SA_TIME(now), SA_BLOB(body, sizeof body)};
         rc = store_bulk_row(b, a, err);
     }
@@ -79,7 +90,7 @@ static enum rc bulk(struct store_tx *tx, void *ctx, struct err *err)
     return rc != RC_OK ? rc : end;
 }
 
-/* --- one run ------------------------------------------------------------------------------------------------------------- */
+/* --- one run ----------------------------------------------------------------------------------- */
 
 struct run {
     struct store *st;
@@ -108,8 +119,8 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void line(const char *name, int64_t rows, double s, const struct store_stats *before, const struct store_stats *after,
-                 int64_t p99_us)
+static void line(const char *name, int64_t rows, double s, const struct store_stats *before,
+                 const struct store_stats *after, int64_t p99_us)
 {
     int64_t commits = after->commits - before->commits;
     struct rusage u;
@@ -161,7 +172,7 @@ static double handing_in(struct store *st, int jobs)
     return (double)(clock_monotonic_us() - from) * 1e-6;
 }
 
-/* --- the table of cases ------------------------------------------------------------------------------------------------------ */
+/* --- the table of cases ------------------------------------------------------------------------ */
 
 struct bench_case {
     const char *name;
@@ -172,20 +183,14 @@ struct bench_case {
 };
 
 static const struct bench_case LITE[] = {
-    {"store_sqlite_1_caller", 1, 0, 4000, 1, add},
-    {"store_sqlite_64_callers", THREADS, 0, 4000, 1, add},
-    {"store_sqlite_batch_100", 0, 100, 300000, 1, add},
-    {"store_sqlite_batch_1000", 0, 1000, 500000, 1, add},
-    {"store_sqlite_100_rows_a_job", 1, 1, 2000, 100, add},
-    {"store_sqlite_bulk", 1, 0, 10, 50000, bulk},
+    {"store_sqlite_1_caller", 1, 0, 4000, 1, add},         {"store_sqlite_64_callers", THREADS, 0, 4000, 1, add},
+    {"store_sqlite_batch_100", 0, 100, 300000, 1, add},    {"store_sqlite_batch_1000", 0, 1000, 500000, 1, add},
+    {"store_sqlite_100_rows_a_job", 1, 1, 2000, 100, add}, {"store_sqlite_bulk", 1, 0, 10, 50000, bulk},
 };
 static const struct bench_case POSTGRES[] = {
-    {"store_pg_1_caller", 1, 0, 2000, 1, add},
-    {"store_pg_64_callers", THREADS, 0, 2000, 1, add},
-    {"store_pg_batch_1", THREADS, 1, 100, 1, add},
-    {"store_pg_batch_100", 0, 100, 100000, 1, add},
-    {"store_pg_batch_1000", 0, 1000, 200000, 1, add},
-    {"store_pg_bulk", 1, 0, 10, 50000, bulk},
+    {"store_pg_1_caller", 1, 0, 2000, 1, add},        {"store_pg_64_callers", THREADS, 0, 2000, 1, add},
+    {"store_pg_batch_1", THREADS, 1, 100, 1, add},    {"store_pg_batch_100", 0, 100, 100000, 1, add},
+    {"store_pg_batch_1000", 0, 1000, 200000, 1, add}, {"store_pg_bulk", 1, 0, 10, 50000, bulk},
 };
 
 static void run_case(const char *where, const struct bench_case *b)
@@ -199,6 +204,7 @@ static void run_case(const char *where, const struct bench_case *b)
     must(store_read(st, count, &had, &err), &err);
     struct store_stats before = store_stats(st), after;
     for (int i = 0; i < RUNS; i++) {
+        fresh_ids();
         s[i] = b->threads ? waiting(st, b->fn, b->threads, b->jobs, b->rows, &p99[i]) : handing_in(st, b->jobs);
         if (i == 0)
             after = store_stats(st);
@@ -243,8 +249,9 @@ static void peer(const char *url, const char *dir, int clients)
     FILE *f = fopen(script, "w");
     if (!f)
         return;
-    fprintf(f, "INSERT INTO bench(id, at, body) VALUES (decode(md5(random()::text), 'hex'), 1,"
-               " decode(repeat('00', %zu), 'hex'))\n",
+    fprintf(f,
+            "INSERT INTO bench(id, at, body) VALUES (decode(md5(random()::text), 'hex'), 1,"
+            " decode(repeat('00', %zu), 'hex'))\n",
             sizeof body);
     fclose(f);
     snprintf(cmd, sizeof cmd, PGBENCH " -n -M prepared -c %d -j 4 -T 4 -f %s '%s' 2>/dev/null", clients, script, url);
@@ -253,8 +260,8 @@ static void peer(const char *url, const char *dir, int clients)
         sscanf(text, "tps = %lf", &tps);
     if (!p || pclose(p) != 0 || tps <= 0)
         return;
-    printf("{\"name\":\"peer_pgbench_%d_clients\",\"n\":%.0f,\"ns_op\":%.0f,\"rows_s\":%.0f,\"rows_per_commit\":1.0}\n", clients,
-           tps * 4, 1e9 / tps, tps);
+    printf("{\"name\":\"peer_pgbench_%d_clients\",\"n\":%.0f,\"ns_op\":%.0f,\"rows_s\":%.0f,\"rows_per_commit\":1.0}\n",
+           clients, tps * 4, 1e9 / tps, tps);
     fflush(stdout);
 }
 

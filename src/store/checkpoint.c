@@ -11,10 +11,10 @@
 
 #include <string.h>
 
-#define WAL_DUE_PAGES  4096    /* 16 MB */
-#define WAL_TAIL_PAGES 256     /* 1 MB: what may be copied with the writer held, a few milliseconds */
-#define WAL_HARD_PAGES 32768   /* 128 MB: from here on the writer is held for however much it is */
-#define PASSES_MAX     4       /* copies beside a writer that never pauses, before it is held after all */
+#define WAL_DUE_PAGES  4096  /* 16 MB */
+#define WAL_TAIL_PAGES 256   /* 1 MB: what may be copied with the writer held, a few milliseconds */
+#define WAL_HARD_PAGES 32768 /* 128 MB: from here on the writer is held for however much it is */
+#define PASSES_MAX     4     /* copies beside a writer that never pauses, before it is held after all */
 
 static enum rc pass(struct store *st, int64_t *log, int64_t *left, struct err *err)
 {

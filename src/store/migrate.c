@@ -27,7 +27,8 @@ static const struct store_sql HAS_TABLE = {
     .sqlite = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'",
     .postgres = "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('schema_migration')",
 };
-static const struct store_sql ALL_RUN = {"SELECT number, name, sha256 FROM schema_migration ORDER BY number", NULL, NULL};
+static const struct store_sql ALL_RUN = {"SELECT number, name, sha256 FROM schema_migration ORDER BY number", NULL,
+                                         NULL};
 static const struct store_sql RECORD = {
     "INSERT INTO schema_migration(number, name, sha256, applied_us) VALUES (?1, ?2, ?3, ?4)", NULL, NULL};
 
@@ -44,9 +45,11 @@ static enum rc newer(const struct plan *p, int64_t number, struct str name, stru
     int last = p->n ? p->list[p->n - 1].number : 0;
     if (number > last)
         return err_set(err, RC_UNSUPPORTED,
-                       "the database has run migration %lld (" STR_FMT "), this program knows only up to %d: use a newer one",
+                       "the database has run migration %lld (" STR_FMT
+                       "), this program knows only up to %d: use a newer one",
                        (long long)number, STR_ARG(name), last);
-    return err_set(err, RC_UNSUPPORTED, "the database has run migration %lld (" STR_FMT "), which this program does not have",
+    return err_set(err, RC_UNSUPPORTED,
+                   "the database has run migration %lld (" STR_FMT "), which this program does not have",
                    (long long)number, STR_ARG(name));
 }
 
@@ -78,7 +81,8 @@ static enum rc look(struct store_tx *tx, struct plan *p, struct err *err)
         while (rc == RC_OK && store_next(r)) {
             rc = compare(p, r, err);
             if (rc == RC_OK && p->list[seen].number != store_int(r, 0))
-                rc = err_set(err, RC_UNSUPPORTED, "migration %d (%s) is missing in the database below %lld, which has run",
+                rc = err_set(err, RC_UNSUPPORTED,
+                             "migration %d (%s) is missing in the database below %lld, which has run",
                              p->list[seen].number, p->list[seen].name, (long long)store_int(r, 0));
             seen++;
         }

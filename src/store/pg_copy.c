@@ -63,8 +63,8 @@ static enum rc start(struct pg_conn *c, struct pg_bulk *k, const char *table, co
     return RC_OK;
 }
 
-enum rc pg_bulk_open(struct conn *base, const char *table, const char *const *columns, size_t n, struct store_bulk **out,
-                     struct err *err)
+enum rc pg_bulk_open(struct conn *base, const char *table, const char *const *columns, size_t n,
+                     struct store_bulk **out, struct err *err)
 {
     struct pg_conn *c = (struct pg_conn *)base;
     TRY(pg_settle(c, err));

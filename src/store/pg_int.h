@@ -38,8 +38,8 @@ struct pg_conn {
     struct uuid writer;        /* row of store_writer */
     int64_t batch;
     int64_t opened_ms; /* limit_ms that the session was set to */
-    bool marks;   /* store_writer exists */
-    bool ending;  /* a reader's ROLLBACK was sent, its answer not read */
+    bool marks;        /* store_writer exists */
+    bool ending;       /* a reader's ROLLBACK was sent, its answer not read */
 };
 
 struct pg_rows {
@@ -61,7 +61,8 @@ MUST_CHECK enum rc pg_result(struct pg_conn *c, PGresult **out, struct err *err)
 MUST_CHECK enum rc pg_sent(struct pg_conn *c, int ok, struct err *err);
 /* A failed result's class and text; sets base.lost and base.again. RC_OK when the result is none of the failed ones. */
 MUST_CHECK enum rc pg_judge(struct pg_conn *c, const PGresult *r, const char *what, struct err *err);
-/* Reads the results of one command to the end; the last non-empty one goes to *last (may be NULL). First failure wins. */
+/* Reads the results of one command to the end; the last non-empty one goes to *last (may be NULL). First failure wins.
+ */
 MUST_CHECK enum rc pg_finish_command(struct pg_conn *c, const char *what, PGresult **last, struct err *err);
 /* Simple protocol: several statements, no arguments. */
 MUST_CHECK enum rc pg_run(struct pg_conn *c, const char *text, const char *what, PGresult **last, struct err *err);

@@ -38,7 +38,10 @@ void pg_put16(struct buf *b, uint16_t v)
 
 Oid pg_type_of(const struct store_arg *a)
 {
-    static const Oid OIDS[] = {[STORE_NULL] = 0, [STORE_INT] = PG_INT8, [STORE_REAL] = PG_FLOAT8, [STORE_TEXT] = PG_TEXT,
+    static const Oid OIDS[] = {[STORE_NULL] = 0,
+                               [STORE_INT] = PG_INT8,
+                               [STORE_REAL] = PG_FLOAT8,
+                               [STORE_TEXT] = PG_TEXT,
                                [STORE_BLOB] = PG_BYTEA};
     enum store_type t = a->type == STORE_NULL ? (enum store_type)a->i : a->type;
     return OIDS[t <= STORE_BLOB ? t : STORE_NULL];

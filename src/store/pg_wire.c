@@ -92,7 +92,7 @@ enum rc pg_result(struct pg_conn *c, PGresult **out, struct err *err)
     return RC_OK;
 }
 
-/* --- errors --------------------------------------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------------------ */
 
 /* Classes of SQLSTATE: PostgreSQL 15 documentation, appendix A. */
 static const struct {
@@ -101,12 +101,12 @@ static const struct {
     bool again;  /* the transaction may succeed when it runs again */
     bool broken; /* the connection is gone or about to be */
 } STATES[] = {
-    {"40001", RC_BUSY, true, false},      {"40P01", RC_BUSY, true, false},   {"08", RC_IO, true, true},
-    {"57P01", RC_IO, true, true},         {"57P02", RC_IO, true, true},      {"57P03", RC_IO, true, true},
-    {"57P05", RC_IO, true, true},         {"25P03", RC_IO, true, true},      {"23505", RC_CONFLICT, false, false},
+    {"40001", RC_BUSY, true, false},      {"40P01", RC_BUSY, true, false},      {"08", RC_IO, true, true},
+    {"57P01", RC_IO, true, true},         {"57P02", RC_IO, true, true},         {"57P03", RC_IO, true, true},
+    {"57P05", RC_IO, true, true},         {"25P03", RC_IO, true, true},         {"23505", RC_CONFLICT, false, false},
     {"23503", RC_CONFLICT, false, false}, {"23P01", RC_CONFLICT, false, false}, {"55P03", RC_BUSY, false, false},
-    {"57014", RC_BUSY, false, false},     {"53200", RC_NOMEM, false, false}, {"53300", RC_BUSY, true, true},
-    {"53", RC_IO, false, false},          {"54", RC_TOO_LARGE, false, false}, {"58", RC_IO, false, false},
+    {"57014", RC_BUSY, false, false},     {"53200", RC_NOMEM, false, false},    {"53300", RC_BUSY, true, true},
+    {"53", RC_IO, false, false},          {"54", RC_TOO_LARGE, false, false},   {"58", RC_IO, false, false},
     {"25006", RC_IO, true, true}, /* the server became a standby: find the new primary */
     {"XX001", RC_DAMAGED, false, false},  {"XX002", RC_DAMAGED, false, false},
 };
@@ -167,7 +167,7 @@ enum rc pg_run(struct pg_conn *c, const char *text, const char *what, PGresult *
     return pg_finish_command(c, what, last, err);
 }
 
-/* --- connecting ------------------------------------------------------------------------------------------------------ */
+/* --- connecting -------------------------------------------------------------------------------- */
 
 static enum rc poll_connect(struct pg_conn *c, struct err *err)
 {
@@ -192,8 +192,8 @@ static void ignore_notice(void *ctx, const PGresult *r)
 static enum rc start_connect(struct pg_conn *c, struct err *err)
 {
     bool writes = c->base.kind == CONN_WRITE;
-    const char *const keys[] = {"target_session_attrs", "keepalives_idle", "dbname", "application_name", "client_encoding",
-                                NULL};
+    const char *const keys[] = {"target_session_attrs", "keepalives_idle", "dbname",
+                                "application_name",     "client_encoding", NULL};
     const char *const values[] = {writes ? "read-write" : "any", "30", c->where, "fane", "UTF8", NULL};
     c->pg = PQconnectStartParams(keys, values, 1);
     if (!c->pg)
@@ -211,13 +211,14 @@ static enum rc set_session(struct pg_conn *c, struct err *err)
     bool writes = c->base.kind == CONN_WRITE;
     long long limit = (long long)(c->base.limit_ms - c->base.limit_ms / 10); /* the server gives up first */
     buf_init(&b, 0);
-    buf_printf(&b,
-               "SET statement_timeout = %lld; SET lock_timeout = %lld; SET idle_in_transaction_session_timeout = %d;"
-               "SET client_connection_check_interval = 2000; SET standard_conforming_strings = on; SET TimeZone = 'UTC';"
-               "SET client_min_messages = error;"
-               "SELECT current_setting('fsync'), current_setting('synchronous_commit'),"
-               " current_setting('server_encoding'), to_regclass('store_writer') IS NOT NULL",
-               writes ? limit : 0, limit, writes ? IDLE_IN_TX_MS : 0);
+    buf_printf(
+        &b,
+        "SET statement_timeout = %lld; SET lock_timeout = %lld; SET idle_in_transaction_session_timeout = %d;"
+        "SET client_connection_check_interval = 2000; SET standard_conforming_strings = on; SET TimeZone = 'UTC';"
+        "SET client_min_messages = error;"
+        "SELECT current_setting('fsync'), current_setting('synchronous_commit'),"
+        " current_setting('server_encoding'), to_regclass('store_writer') IS NOT NULL",
+        writes ? limit : 0, limit, writes ? IDLE_IN_TX_MS : 0);
     buf_add(&b, "", 1);
     PGresult *r = NULL;
     enum rc rc = pg_run(c, b.p, "session", &r, err);
@@ -228,8 +229,9 @@ static enum rc set_session(struct pg_conn *c, struct err *err)
         rc = err_set(err, RC_UNSUPPORTED,
                      "the database server runs with fsync = off: it would lose what it confirmed; set fsync = on");
     else if (strcmp(PQgetvalue(r, 0, 1), "off") == 0)
-        rc = err_set(err, RC_UNSUPPORTED,
-                     "the database server runs with synchronous_commit = off: it would confirm before saving; set it on");
+        rc = err_set(
+            err, RC_UNSUPPORTED,
+            "the database server runs with synchronous_commit = off: it would confirm before saving; set it on");
     else if (strcmp(PQgetvalue(r, 0, 2), "UTF8") != 0)
         rc = err_set(err, RC_UNSUPPORTED, "the database's encoding is %s, it must be UTF8", PQgetvalue(r, 0, 2));
     c->marks = PQgetvalue(r, 0, 3)[0] == 't';
@@ -246,6 +248,7 @@ enum rc pg_connect(struct pg_conn *c, struct err *err)
         return pg_broken(c, RC_IO, "cannot connect", err);
     int version = PQserverVersion(c->pg);
     if (version < SERVER_OLDEST)
-        return err_set(err, RC_UNSUPPORTED, "the database server is PostgreSQL %d, Fane needs 15 or newer", version / 10000);
+        return err_set(err, RC_UNSUPPORTED, "the database server is PostgreSQL %d, Fane needs 15 or newer",
+                       version / 10000);
     return set_session(c, err);
 }

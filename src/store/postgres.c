@@ -19,11 +19,11 @@
 #include <string.h>
 #include <strings.h>
 
-#define LOCK_KEY      "1178684997" /* STORE_APPLICATION_ID */
-#define VARIANTS_MAX  4
-#define DEFER_MAX     256
-#define ASK_AGAIN_US  50000
-#define FORGET_US     DAY_US
+#define LOCK_KEY     "1178684997" /* STORE_APPLICATION_ID */
+#define VARIANTS_MAX 4
+#define DEFER_MAX    256
+#define ASK_AGAIN_US 50000
+#define FORGET_US    DAY_US
 
 /* One prepared form of a statement; the others of the same statement have other types. */
 struct pg_stmt {
@@ -38,7 +38,7 @@ static struct pg_conn *pg(struct conn *c)
     return (struct pg_conn *)c;
 }
 
-/* --- what is under way ------------------------------------------------------------------------------------------------ */
+/* --- what is under way ------------------------------------------------------------------------- */
 
 static void rows_push(struct pg_rows *r, PGresult *res)
 {
@@ -121,7 +121,7 @@ static enum rc settle(struct conn *base, struct err *err)
     return pg_settle(pg(base), err);
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------------------- */
+/* --- opening ----------------------------------------------------------------------------------- */
 
 static void drop_stmt(void *stmt)
 {
@@ -166,7 +166,7 @@ static enum rc pg_open(const struct conn_options *o, struct conn **out, struct e
     return RC_OK;
 }
 
-/* --- transactions ----------------------------------------------------------------------------------------------------- */
+/* --- transactions ------------------------------------------------------------------------------ */
 
 static enum rc pg_begin(struct conn *base, struct err *err)
 {
@@ -197,8 +197,7 @@ static enum rc read_mark(struct pg_conn *c, bool locked, bool *there, struct err
     struct arena mem;
     PGresult *r = NULL;
     arena_init(&mem);
-    struct str q = str_printf(&mem,
-                              "SELECT 1 FROM store_writer WHERE id = '\\x" STR_FMT "' AND batch = %lld",
+    struct str q = str_printf(&mem, "SELECT 1 FROM store_writer WHERE id = '\\x" STR_FMT "' AND batch = %lld",
                               STR_ARG(str_hex(&mem, c->writer.b, sizeof c->writer.b)), (long long)c->batch);
     enum rc rc = locked ? pg_run(c, "BEGIN; SELECT pg_advisory_xact_lock(" LOCK_KEY ")", "commit", NULL, err) : RC_OK;
     if (rc == RC_OK)
@@ -306,15 +305,15 @@ static void pg_rollback(struct conn *base)
 
 static enum rc pg_save(struct conn *base, enum save_step step, struct err *err)
 {
-    static const char *const TEXT[] = {[SAVE_SET] = "SAVEPOINT job", [SAVE_RELEASE] = "RELEASE job",
-                                       [SAVE_BACK] = "ROLLBACK TO job; RELEASE job"};
+    static const char *const TEXT[] = {
+        [SAVE_SET] = "SAVEPOINT job", [SAVE_RELEASE] = "RELEASE job", [SAVE_BACK] = "ROLLBACK TO job; RELEASE job"};
     enum rc rc = pg_settle(pg(base), err);
     if (rc != RC_OK && (base->broken || step != SAVE_BACK))
         return rc;
     return pg_run(pg(base), TEXT[step], "savepoint", NULL, err);
 }
 
-/* --- statements --------------------------------------------------------------------------------------------------------- */
+/* --- statements -------------------------------------------------------------------------------- */
 
 /* A NULL of no type fits anything. */
 static bool fits(const struct pg_stmt *s, const struct store_arg *args, size_t n)
@@ -401,15 +400,16 @@ static enum rc get_stmt(struct pg_conn *c, const struct store_sql *sql, const st
     return RC_OK;
 }
 
-static enum rc send_one(struct pg_conn *c, const struct pg_stmt *s, const struct store_arg *args, size_t n, struct err *err)
+static enum rc send_one(struct pg_conn *c, const struct pg_stmt *s, const struct store_arg *args, size_t n,
+                        struct err *err)
 {
     struct pg_params p;
     pg_params_set(&p, args, n);
     return pg_sent(c, PQsendQueryPrepared(c->pg, s->name, (int)n, p.values, p.lengths, p.formats, 1), err);
 }
 
-static enum rc send_many(struct pg_conn *c, const struct pg_stmt *s, const struct store_arg *args, size_t n, size_t rows,
-                         int64_t *sum, struct err *err)
+static enum rc send_many(struct pg_conn *c, const struct pg_stmt *s, const struct store_arg *args, size_t n,
+                         size_t rows, int64_t *sum, struct err *err)
 {
     for (size_t i = 0; i < rows; i++) {
         if (PQpipelineStatus(c->pg) == PQ_PIPELINE_OFF) {

@@ -78,7 +78,8 @@ static const struct {
     {"strict_keyed", "STRICT, WITHOUT ROWID", ""}, /* rows lie in the primary key itself */
 };
 
-static enum rc expand_word(struct str s, size_t i, enum store_engine engine, struct buf *out, size_t *to, struct err *err)
+static enum rc expand_word(struct str s, size_t i, enum store_engine engine, struct buf *out, size_t *to,
+                           struct err *err)
 {
     const char *end = memchr(s.p + i, '}', s.n - i);
     struct str word = str_slice(s, i + 1, end ? (size_t)(end - s.p) : s.n);

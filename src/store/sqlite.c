@@ -128,7 +128,8 @@ static enum rc fail(struct sq_conn *c, const char *what, struct err *err)
     return err_set(err, rc, "database: %s: %s (SQLite %d)", what, why, code);
 }
 
-/* After a failure in a transaction: SQLite gives some up by itself (full disk, I/O error), https://sqlite.org/c3ref/errcode */
+/* After a failure in a transaction: SQLite gives some up by itself (full disk, I/O error),
+ * https://sqlite.org/c3ref/errcode */
 static enum rc fail_in_tx(struct sq_conn *c, const char *what, struct err *err)
 {
     enum rc rc = fail(c, what, err);
@@ -137,7 +138,7 @@ static enum rc fail_in_tx(struct sq_conn *c, const char *what, struct err *err)
     return rc;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------- */
+/* --- opening ----------------------------------------------------------------------------------- */
 
 static uint32_t be32(const unsigned char *p)
 {
@@ -159,8 +160,8 @@ static enum rc check_length(const char *path, const unsigned char *h, int64_t by
     return RC_OK;
 }
 
-/* Reads through SQLite's own handle: a descriptor of ours on the same file would, when closed, drop the POSIX locks that
- * other connections of this process hold on it. */
+/* Reads through SQLite's own handle: a descriptor of ours on the same file would, when closed, drop the POSIX locks
+ * that other connections of this process hold on it. */
 static enum rc check_header(struct sq_conn *c, const char *path, struct err *err)
 {
     unsigned char h[HEADER_BYTES];
@@ -180,7 +181,8 @@ static enum rc check_header(struct sq_conn *c, const char *path, struct err *err
     return check_length(path, h, bytes, err);
 }
 
-/* Made by us and not by SQLite, so that it is never readable by others, not even for a moment. Its log inherits the mode. */
+/* Made by us and not by SQLite, so that it is never readable by others, not even for a moment. Its log inherits the
+ * mode. */
 static enum rc make_file(const char *path, bool read_only, struct err *err)
 {
     struct stat s;
@@ -240,8 +242,8 @@ static enum rc make_wal(struct sq_conn *c, const char *path, struct err *err)
     }
     TRY(get_text(c, "PRAGMA journal_mode = WAL", mode, sizeof mode, err));
     if (strcmp(mode, "wal") != 0)
-        return err_set(err, RC_UNSUPPORTED, "%s cannot use a write-ahead log (journal mode %s): is it on a network disk?",
-                       path, mode);
+        return err_set(err, RC_UNSUPPORTED,
+                       "%s cannot use a write-ahead log (journal mode %s): is it on a network disk?", path, mode);
     return RC_OK;
 }
 
@@ -333,7 +335,7 @@ static enum rc sq_open(const struct conn_options *o, struct conn **out, struct e
     return RC_OK;
 }
 
-/* --- transactions ---------------------------------------------------------------------------------------------- */
+/* --- transactions ------------------------------------------------------------------------------ */
 
 static enum rc run(struct sq_conn *c, sqlite3_stmt *s, const char *what, struct err *err)
 {
@@ -383,7 +385,7 @@ static enum rc sq_save(struct conn *base, enum save_step step, struct err *err)
     return run(c, c->release, "release savepoint", err);
 }
 
-/* --- statements -------------------------------------------------------------------------------------------------- */
+/* --- statements -------------------------------------------------------------------------------- */
 
 static void let_go(sqlite3_stmt *s, struct sq_stmt *cached)
 {
@@ -568,7 +570,7 @@ static enum rc sq_script(struct conn *base, struct str text, struct err *err)
     return rc;
 }
 
-/* --- bulk load: a prepared insert row by row is the fastest SQLite has ------------------------------------------ */
+/* --- bulk load: a prepared insert row by row is the fastest SQLite has ------------------------- */
 
 static enum rc sq_bulk_open(struct conn *base, const char *table, const char *const *columns, size_t n,
                             struct store_bulk **out, struct err *err)

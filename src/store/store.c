@@ -28,7 +28,7 @@ struct timespec store_timespec(int64_t us)
     return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
 }
 
-/* --- open and close --------------------------------------------------------------------------------------------- */
+/* --- open and close ---------------------------------------------------------------------------- */
 
 static bool is_url(const char *where)
 {
@@ -154,7 +154,7 @@ void store_add_after_hook(struct store *st, void (*hook)(void *ctx), void *ctx)
     add_hook(st, st->afters, &st->n_afters, (struct store_hook){.after = hook, .ctx = ctx});
 }
 
-/* --- reading ----------------------------------------------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------------------------- */
 
 static struct store_slot *free_slot(struct store *st)
 {
@@ -248,7 +248,7 @@ enum rc store_read(struct store *st, store_fn fn, void *ctx, struct err *err)
     return rc;
 }
 
-/* --- statements -------------------------------------------------------------------------------------------------- */
+/* --- statements -------------------------------------------------------------------------------- */
 
 /* What no engine can hold, or one of them would take for something else: SQLite makes NULL of NaN. */
 enum rc store_check_args(const struct store_arg *args, size_t n, struct err *err)
@@ -262,8 +262,8 @@ enum rc store_check_args(const struct store_arg *args, size_t n, struct err *err
         if (a->type != STORE_TEXT && a->type != STORE_BLOB)
             continue;
         if (a->s.n > STORE_VALUE_MAX)
-            return err_set(err, RC_TOO_LARGE, "argument ?%zu of a statement has %zu bytes; at most %u are allowed", i + 1,
-                           a->s.n, STORE_VALUE_MAX);
+            return err_set(err, RC_TOO_LARGE, "argument ?%zu of a statement has %zu bytes; at most %u are allowed",
+                           i + 1, a->s.n, STORE_VALUE_MAX);
         if (a->type == STORE_TEXT && a->s.n && memchr(a->s.p, 0, a->s.n))
             return err_set(err, RC_INVALID, "text for argument ?%zu of a statement holds a NUL character", i + 1);
         if (a->type == STORE_TEXT && !str_is_utf8(a->s))
@@ -467,7 +467,7 @@ enum rc store_get_int(struct store_tx *tx, const struct store_sql *sql, const st
     return RC_OK;
 }
 
-/* --- bulk load --------------------------------------------------------------------------------------------------- */
+/* --- bulk load --------------------------------------------------------------------------------- */
 
 enum rc store_bulk_open(struct store_tx *tx, const char *table, const char *const *columns, size_t n,
                         struct store_bulk **out, struct err *err)

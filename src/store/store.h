@@ -57,13 +57,12 @@ struct store_arg {
 #define SA_NULL ((struct store_arg){.type = STORE_NULL})
 /* A NULL of a type: PostgreSQL wants to know it where the statement itself does not say (`?1 IS NULL`). */
 #define SA_NULL_OF(t) ((struct store_arg){.type = STORE_NULL, .i = (t)})
-#define SA_INT(x) ((struct store_arg){.type = STORE_INT, .i = (int64_t)(x)})
-#define SA_REAL(x) ((struct store_arg){.type = STORE_REAL, .r = (x)})
-#define SA_TEXT(x) ((struct store_arg){.type = STORE_TEXT, .s = (x)})
+#define SA_INT(x)     ((struct store_arg){.type = STORE_INT, .i = (int64_t)(x)})
+#define SA_REAL(x)    ((struct store_arg){.type = STORE_REAL, .r = (x)})
+#define SA_TEXT(x)    ((struct store_arg){.type = STORE_TEXT, .s = (x)})
 /* NULL when the string is empty */
-#define SA_TEXT_OPT(x) ((struct store_arg){.type = (x).n ? STORE_TEXT : STORE_NULL, .i = STORE_TEXT, .s = (x)})
-#define SA_BLOB(data, len) \
-    ((struct store_arg){.type = STORE_BLOB, .s = {.p = (const char *)(data), .n = (len)}})
+#define SA_TEXT_OPT(x)     ((struct store_arg){.type = (x).n ? STORE_TEXT : STORE_NULL, .i = STORE_TEXT, .s = (x)})
+#define SA_BLOB(data, len) ((struct store_arg){.type = STORE_BLOB, .s = {.p = (const char *)(data), .n = (len)}})
 /* u must be an lvalue that outlives the call */
 #define SA_UUID(u) SA_BLOB((u).b, sizeof(u).b)
 #define SA_TIME(t) SA_INT((t).us)
@@ -91,9 +90,9 @@ MUST_CHECK enum rc store_migrate(struct store *st, struct err *err);
 
 typedef enum rc (*store_fn)(struct store_tx *tx, void *ctx, struct err *err);
 
-/* Queues fn for the single writer and waits until its commit is durable (S1-S3). Thread-safe. Not from inside a write or
- * read function (RC_INVALID). RC_BUSY: nothing was changed, except when the text says that the outcome of a commit is
- * not known (a PostgreSQL server lost at that very moment): so every write carries an idempotency key. */
+/* Queues fn for the single writer and waits until its commit is durable (S1-S3). Thread-safe. Not from inside a write
+ * or read function (RC_INVALID). RC_BUSY: nothing was changed, except when the text says that the outcome of a commit
+ * is not known (a PostgreSQL server lost at that very moment): so every write carries an idempotency key. */
 MUST_CHECK enum rc store_write(struct store *st, store_fn fn, void *ctx, struct err *err);
 /* The same without waiting: done(done_ctx, rc, err) is called once, on the writer's thread, after the durable commit or
  * the failure; it must be short and must not call the store. */
@@ -105,7 +104,8 @@ MUST_CHECK enum rc store_submit(struct store *st, store_fn fn, void *ctx, store_
 MUST_CHECK enum rc store_read(struct store *st, store_fn fn, void *ctx, struct err *err);
 
 /* Hooks that run inside each group commit, after its jobs and before COMMIT, on the writer's thread, in the order they
- * were added (the ledger's sequencer, the vault's fsync). A failing hook fails the whole batch. Add before first write. */
+ * were added (the ledger's sequencer, the vault's fsync). A failing hook fails the whole batch. Add before first write.
+ */
 void store_add_commit_hook(struct store *st, store_fn hook, void *ctx);
 /* Hooks after a durable commit (wake the projections). Must not write. */
 void store_add_after_hook(struct store *st, void (*hook)(void *ctx), void *ctx);
@@ -117,8 +117,8 @@ MUST_CHECK enum rc store_exec(struct store_tx *tx, const struct store_sql *sql, 
 MUST_CHECK enum rc store_query(struct store_tx *tx, const struct store_sql *sql, const struct store_arg *args, size_t n,
                                struct store_rows **out, struct err *err);
 /* The same statement for `rows` rows of n arguments each (args[row * n + i]): one round trip for many. */
-MUST_CHECK enum rc store_exec_many(struct store_tx *tx, const struct store_sql *sql, const struct store_arg *args, size_t n,
-                                   size_t rows, int64_t *changed /* may be NULL */, struct err *err);
+MUST_CHECK enum rc store_exec_many(struct store_tx *tx, const struct store_sql *sql, const struct store_arg *args,
+                                   size_t n, size_t rows, int64_t *changed /* may be NULL */, struct err *err);
 bool store_next(struct store_rows *rows);
 MUST_CHECK enum rc store_finish(struct store_rows *rows, struct err *err); /* reports what store_next met */
 bool store_is_null(struct store_rows *rows, int col);
@@ -145,8 +145,9 @@ struct store_stats {
     int64_t queued;                            /* waiting now */
 };
 struct store_stats store_stats(struct store *st);
-/* Copies SQLite's write-ahead log into the database file; nothing on PostgreSQL. A thread of the store does so by itself
- * when the log has grown (off the commit path); call it for a tidy end of an import or before a copy of the file. */
+/* Copies SQLite's write-ahead log into the database file; nothing on PostgreSQL. A thread of the store does so by
+ * itself when the log has grown (off the commit path); call it for a tidy end of an import or before a copy of the
+ * file. */
 MUST_CHECK enum rc store_checkpoint(struct store *st, struct err *err);
 
 #endif

@@ -14,11 +14,11 @@
 #include "base/hash.h"
 #include "store/store.h"
 
-#define STORE_VALUE_MAX  (64u << 20) /* bytes of one text or blob */
-#define STORE_PARAMS_MAX 999         /* arguments of one statement; SQLite's own older limit, far below PostgreSQL's 65,535 */
-#define STORE_CACHE_MAX  1024        /* prepared statements kept per connection */
-#define STORE_COLUMNS_MAX 128        /* columns of one bulk load */
-#define STORE_APPLICATION_ID 0x46414E45 /* "FANE" in the SQLite header */
+#define STORE_VALUE_MAX      (64u << 20) /* bytes of one text or blob */
+#define STORE_PARAMS_MAX     999         /* arguments of one statement: SQLite's own older limit */
+#define STORE_CACHE_MAX      1024        /* prepared statements kept per connection */
+#define STORE_COLUMNS_MAX    128         /* columns of one bulk load */
+#define STORE_APPLICATION_ID 0x46414E45  /* "FANE" in the SQLite header */
 
 enum conn_kind { CONN_WRITE, CONN_READ, CONN_CHECKPOINT };
 
@@ -82,19 +82,20 @@ struct driver {
     void (*rollback)(struct conn *c);
     enum rc (*save)(struct conn *c, enum save_step step, struct err *err);
     enum rc (*settle)(struct conn *c, struct err *err); /* waits for what was deferred; NULL: nothing ever is */
-    enum rc (*exec)(struct conn *c, const struct store_sql *sql, const struct store_arg *args, size_t n, int64_t *changed,
-                    struct err *err);
+    enum rc (*exec)(struct conn *c, const struct store_sql *sql, const struct store_arg *args, size_t n,
+                    int64_t *changed, struct err *err);
     /* The same statement for `rows` rows of n arguments each, as few round trips as the engine allows. */
-    enum rc (*exec_many)(struct conn *c, const struct store_sql *sql, const struct store_arg *args, size_t n, size_t rows,
-                         int64_t *changed, struct err *err);
+    enum rc (*exec_many)(struct conn *c, const struct store_sql *sql, const struct store_arg *args, size_t n,
+                         size_t rows, int64_t *changed, struct err *err);
     enum rc (*query)(struct conn *c, const struct store_sql *sql, const struct store_arg *args, size_t n,
                      struct store_rows **out, struct err *err);
-    bool (*next)(struct store_rows *r);                               /* false: end, or r->rc says why */
+    bool (*next)(struct store_rows *r);                                   /* false: end, or r->rc says why */
     void (*column)(struct store_rows *r, int col, struct store_arg *out); /* borrowed until next; out of range: NULL */
-    void (*finish)(struct store_rows *r);                             /* frees it */
-    enum rc (*script)(struct conn *c, struct str statement, struct err *err); /* one statement, no arguments, not cached */
-    enum rc (*bulk_open)(struct conn *c, const char *table, const char *const *columns, size_t n, struct store_bulk **out,
-                         struct err *err);
+    void (*finish)(struct store_rows *r);                                 /* frees it */
+    enum rc (*script)(struct conn *c, struct str statement,
+                      struct err *err); /* one statement, no arguments, not cached */
+    enum rc (*bulk_open)(struct conn *c, const char *table, const char *const *columns, size_t n,
+                         struct store_bulk **out, struct err *err);
     enum rc (*bulk_row)(struct conn *c, struct store_bulk *b, const struct store_arg *args, struct err *err);
     enum rc (*bulk_close)(struct conn *c, struct store_bulk *b, bool keep, struct err *err); /* frees b */
     bool savepoints; /* a savepoint per job from the start: cheaper here than running a batch twice (docs/adr/0002) */
@@ -177,9 +178,9 @@ struct store {
     struct store_hook hooks[STORE_HOOKS_MAX], afters[STORE_HOOKS_MAX];
     size_t n_hooks, n_afters;
 
-    pthread_mutex_t gate; /* held during a batch, and for the last stretch of a checkpoint */
+    pthread_mutex_t gate;   /* held during a batch, and for the last stretch of a checkpoint */
     struct job **wake_list; /* room for a batch; the writer's thread only */
-    struct conn *wc;      /* the writer's connection; the writer's thread only, after open */
+    struct conn *wc;        /* the writer's connection; the writer's thread only, after open */
 
     pthread_mutex_t check_lock; /* one checkpoint at a time; check_conn, check_due, check_stop */
     pthread_cond_t check_work;
@@ -192,7 +193,7 @@ MUST_CHECK enum rc writer_start(struct store *st, struct err *err);
 void writer_stop(struct store *st);
 MUST_CHECK enum rc store_conn_open(struct store *st, enum conn_kind kind, struct conn **out, struct err *err);
 void store_tx_close_rows(struct store_tx *tx);
-void store_cond_init(pthread_cond_t *c);             /* on the monotonic clock */
+void store_cond_init(pthread_cond_t *c); /* on the monotonic clock */
 struct timespec store_timespec(int64_t monotonic_us);
 
 /* checkpoint.c: SQLite's write-ahead log is bounded by a thread of the store's own. */

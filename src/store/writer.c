@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * The single writer and its group commit. Callers put jobs in a queue; the writer's thread takes what has gathered (while
- * the last commit was in flight), runs each job in one transaction, then the commit hooks, commits once, and wakes each
- * caller with its own result.
+ * The single writer and its group commit. Callers put jobs in a queue; the writer's thread takes what has gathered
+ * (while the last commit was in flight), runs each job in one transaction, then the commit hooks, commits once, and
+ * wakes each caller with its own result.
  *
  *                        one failed after changing something, or lost the transaction
  *   queue --take_batch--> quick ------------------------------------------------------> careful (savepoint per job)
@@ -31,8 +31,8 @@ struct job {
     void *ctx;
     struct err *err; /* the caller's; may be NULL */
     enum rc rc;
-    bool taken;           /* out of the queue, for the writer; under queue_lock */
-    bool is_done;         /* under lock */
+    bool taken;   /* out of the queue, for the writer; under queue_lock */
+    bool is_done; /* under lock */
     bool alone;
     int64_t limit_ms; /* per statement, when alone */
     store_done done;  /* store_submit: the job is on the heap */
@@ -52,7 +52,7 @@ struct batch {
 
 enum outcome { BATCH_DONE, BATCH_CAREFUL, BATCH_AGAIN, BATCH_FAILED };
 
-/* --- one batch --------------------------------------------------------------------------------------------------- */
+/* --- one batch --------------------------------------------------------------------------------- */
 
 static enum rc job_finish(struct store_tx *tx, struct job *j, enum rc rc)
 {
@@ -208,7 +208,8 @@ static void batch_run(struct store *st, struct batch *b)
     }
 }
 
-/* --- the thread ---------------------------------------------------------------------------------------------------- */
+/* --- the thread ----------------------------------------------------------------------------------------------------
+ */
 
 /* Under queue_lock. A job that must be alone is a batch by itself. */
 static struct batch take_batch(struct store *st)
@@ -324,7 +325,8 @@ void writer_stop(struct store *st)
     st->has_writer = false;
 }
 
-/* --- callers --------------------------------------------------------------------------------------------------------- */
+/* --- callers ---------------------------------------------------------------------------------------------------------
+ */
 
 static enum rc enqueue(struct store *st, struct job *j, struct err *err)
 {

@@ -16,7 +16,7 @@
 #include "base/rng.h"
 #include "base/str.h"
 
-#define SECTOR   512
+#define SECTOR    512
 #define PATH_MAX_ 256
 
 struct undo {
@@ -100,7 +100,7 @@ static void save(struct fault_file *f, int64_t at, size_t n, bool truncates)
     push(u);
 }
 
-/* --- one file ------------------------------------------------------------------------------------------------------------ */
+/* --- one file ---------------------------------------------------------------------------------- */
 
 static int f_close(sqlite3_file *f)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * For tests: an SQLite file layer over the system's own that fails on command and can play a power cut: then every write
- * not yet fsynced is kept, dropped, or torn at a 512-byte boundary, by chance. Registered as the default layer, so the
- * product is not changed for it.
+ * For tests: an SQLite file layer over the system's own that fails on command and can play a power cut: then every
+ * write not yet fsynced is kept, dropped, or torn at a 512-byte boundary, by chance. Registered as the default layer,
+ * so the product is not changed for it.
  */
 #ifndef TESTS_FAULT_VFS_H
 #define TESTS_FAULT_VFS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Fails the n-th write, sync or truncate of SQLite for n = 1, 2, ... until a whole run passes without meeting the fault;
- * after each: reopen, compare with what was acknowledged, integrity check. The same with a power cut that drops or tears
- * what was not synced.
+ * Fails the n-th write, sync or truncate of SQLite for n = 1, 2, ... until a whole run passes without meeting the
+ * fault; after each: reopen, compare with what was acknowledged, integrity check. The same with a power cut that drops
+ * or tears what was not synced.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,9 +21,9 @@
 #include "fault_vfs.h"
 #include "thing.h"
 
-#define WRITES   12
-#define AFTER    1000 /* key of the write after the fault */
-#define N_MOST   2000
+#define WRITES 12
+#define AFTER  1000 /* key of the write after the fault */
+#define N_MOST 2000
 
 struct run {
     char path[256];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * See pg_server.h. test --fork--> guardian (setsid, drops to an unprivileged user) --fork--> postgres. The guardian waits
- * for the pipe from the test to close, stops the server at once and removes the folder.
+ * See pg_server.h. test --fork--> guardian (setsid, drops to an unprivileged user) --fork--> postgres. The guardian
+ * waits for the pipe from the test to close, stops the server at once and removes the folder.
  */
 #define _XOPEN_SOURCE 700 /* nftw */
 
@@ -34,9 +34,11 @@ static struct {
     char dir[128];
     unsigned databases;
     bool template_made;
-    char dirs[DIRS_MAX][64];
+    pid_t cleaner;
+    int cleaner_pipe;
+    char root[64]; /* every folder lies in it; the cleaner removes it */
+    char dirs[DIRS_MAX][80];
     unsigned n_dirs;
-    bool at_exit;
 } server;
 
 static _Noreturn void die(const char *what)
@@ -61,37 +63,76 @@ static void clean_up(void)
     int status;
     if (getpid() != server.test)
         return; /* a child that a test forked */
-    for (unsigned i = 0; i < server.n_dirs; i++)
-        remove_tree(server.dirs[i]);
     if (server.there) {
         close(server.pipe);
         waitpid(server.guardian, &status, 0);
     }
+    close(server.cleaner_pipe);
+    waitpid(server.cleaner, &status, 0);
 }
 
-static void watch_exit(void)
+/* A child that lives until the pipe from the test closes. Neither a signal to the test's group nor to its terminal
+ * reaches it. In the child: the end to read from; in the test: -1. */
+static int fork_watcher(pid_t *child, int *pipe_end)
 {
-    if (!server.at_exit) {
-        server.test = getpid();
-        atexit(clean_up);
+    int p[2];
+    if (pipe(p) != 0)
+        die("pipe");
+    fcntl(p[1], F_SETFD, FD_CLOEXEC);
+    fflush(NULL);
+    *child = fork();
+    if (*child < 0)
+        die("fork");
+    if (*child > 0) {
+        close(p[0]);
+        *pipe_end = p[1];
+        return -1;
     }
-    server.at_exit = true;
+    close(p[1]);
+    setsid();
+    signal(SIGINT, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    return p[0];
+}
+
+static void wait_closed(int fd)
+{
+    char c;
+    while (read(fd, &c, 1) == -1 && errno == EINTR)
+        ;
+}
+
+static void make_root(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    if (server.test)
+        return;
+    server.test = getpid();
+    snprintf(server.root, sizeof server.root, "%s/fane-test-XXXXXX", tmp && strlen(tmp) < 40 ? tmp : "/tmp");
+    if (!mkdtemp(server.root))
+        die("mkdtemp");
+    int alive = fork_watcher(&server.cleaner, &server.cleaner_pipe);
+    if (alive >= 0) {
+        wait_closed(alive);
+        remove_tree(server.root);
+        _exit(0);
+    }
+    atexit(clean_up);
 }
 
 const char *store_test_dir(void)
 {
-    const char *tmp = getenv("TMPDIR");
-    watch_exit();
+    make_root();
     if (server.n_dirs == DIRS_MAX)
         die("too many folders");
     char *d = server.dirs[server.n_dirs];
-    if (snprintf(d, sizeof server.dirs[0], "%s/fane-test-XXXXXX", tmp && strlen(tmp) < 40 ? tmp : "/tmp") < 0 || !mkdtemp(d))
-        die("mkdtemp");
-    server.n_dirs++;
+    snprintf(d, sizeof server.dirs[0], "%s/%u", server.root, server.n_dirs++);
+    if (mkdir(d, 0700) != 0)
+        die("mkdir");
     return d;
 }
 
-/* --- the guardian ------------------------------------------------------------------------------------------------------ */
+/* --- the guardian ------------------------------------------------------------------------------ */
 
 static void drop_user(void)
 {
@@ -130,8 +171,8 @@ static void show(const char *log)
 static void make_cluster(const char *data, const char *log)
 {
     int status = 0;
-    const char *const argv[] = {BIN "initdb", "-D", data, "-U", "fane", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
-                          NULL};
+    const char *const argv[] = {BIN "initdb",       "-D",        data, "-U", "fane", "-A", "trust", "-E", "UTF8",
+                                "--locale=C.UTF-8", "--no-sync", NULL};
     pid_t p = start(argv, log);
     if (p < 0 || waitpid(p, &status, 0) != p || status != 0) {
         show(log);
@@ -141,22 +182,37 @@ static void make_cluster(const char *data, const char *log)
 
 static _Noreturn void guard(int alive, int ready)
 {
-    char data[160], log[160], c;
-    setsid();
-    signal(SIGINT, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
+    char data[160], log[160];
     drop_user();
     snprintf(data, sizeof data, "%s/data", server.dir);
     snprintf(log, sizeof log, "%s/log", server.dir);
     make_cluster(data, log);
-    const char *const argv[] = {BIN "postgres", "-D", data, "-k", server.dir, "-c", "listen_addresses=", "-c", "fsync=on",
-                          "-c", "max_connections=80", "-c", "shared_buffers=32MB", "-c", "full_page_writes=on",
-                          "-c", "autovacuum=off", "-c", "max_wal_size=256MB", "-c", "log_min_messages=fatal", NULL};
+    const char *const argv[] = {BIN "postgres",
+                                "-D",
+                                data,
+                                "-k",
+                                server.dir,
+                                "-c",
+                                "listen_addresses=",
+                                "-c",
+                                "fsync=on",
+                                "-c",
+                                "max_connections=80",
+                                "-c",
+                                "shared_buffers=32MB",
+                                "-c",
+                                "full_page_writes=on",
+                                "-c",
+                                "autovacuum=off",
+                                "-c",
+                                "max_wal_size=256MB",
+                                "-c",
+                                "log_min_messages=fatal",
+                                NULL};
     pid_t p = start(argv, log);
     if (p < 0 || write(ready, &p, sizeof p) != sizeof p)
         _exit(1);
-    while (read(alive, &c, 1) == -1 && errno == EINTR)
-        ;
+    wait_closed(alive);
     kill(p, SIGCONT);
     kill(p, SIGQUIT);
     waitpid(p, NULL, 0);
@@ -166,22 +222,15 @@ static _Noreturn void guard(int alive, int ready)
 
 static void start_guardian(void)
 {
-    int alive[2], ready[2];
-    if (pipe(alive) != 0 || pipe(ready) != 0)
+    int ready[2];
+    if (pipe(ready) != 0)
         die("pipe");
-    fcntl(alive[1], F_SETFD, FD_CLOEXEC);
-    fflush(NULL);
-    server.guardian = fork();
-    if (server.guardian < 0)
-        die("fork");
-    if (server.guardian == 0) {
-        close(alive[1]);
+    int alive = fork_watcher(&server.guardian, &server.pipe);
+    if (alive >= 0) {
         close(ready[0]);
-        guard(alive[0], ready[1]);
+        guard(alive, ready[1]);
     }
-    close(alive[0]);
     close(ready[1]);
-    server.pipe = alive[1];
     if (read(ready[0], &server.postmaster, sizeof server.postmaster) != sizeof server.postmaster)
         die("the guardian ended");
     close(ready[0]);
@@ -224,7 +273,7 @@ bool pg_server_is_there(void)
     if (server.tried)
         return server.there;
     server.tried = true;
-    watch_exit();
+    make_root();
     if (access(BIN "postgres", X_OK) != 0) {
         fprintf(stderr, "SKIPPED on PostgreSQL: " BIN "postgres is not installed (apt-get install postgresql-15)\n");
         return false;
@@ -280,7 +329,7 @@ const char *pg_server_url_with(const char *url, const char *options)
     return keep(out);
 }
 
-/* --- both engines -------------------------------------------------------------------------------------------------------- */
+/* --- both engines ------------------------------------------------------------------------------ */
 
 static void must(enum rc rc, const struct err *err, const char *what)
 {
@@ -330,7 +379,8 @@ static void each_engine(bool migrate, void (*fn)(struct store_test *t, void *ctx
     run_on(&lite, migrate, fn, ctx);
     if (!pg_server_is_there())
         return;
-    struct store_test pg = {.where = migrate ? migrated_database() : pg_server_new_database(), .engine = STORE_POSTGRES};
+    struct store_test pg = {.where = migrate ? migrated_database() : pg_server_new_database(),
+                            .engine = STORE_POSTGRES};
     run_on(&pg, migrate, fn, ctx);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * For tests: a PostgreSQL 15 of our own, as Debian installs it, started as an unprivileged user on a private socket in a
- * new folder, with fsync on; and a call that runs a test on both engines. Link with store_test_dep.
+ * For tests: a PostgreSQL 15 of our own, as Debian installs it, started as an unprivileged user on a private socket in
+ * a new folder, with fsync on; and a call that runs a test on both engines. Link with store_test_dep.
  *
  * One server per test binary, started at the first need. A guardian process owns it: when the test ends in whatever way
  * (also by kill -9), the guardian stops the server and removes the folder.
@@ -30,8 +30,8 @@ struct store_test {
     enum store_engine engine;
 };
 
-/* Runs fn(t, ctx) on a fresh, migrated SQLite store and then on a fresh, migrated PostgreSQL one. fn may close t->st and
- * set it to NULL, or to another. Assertions inside fn are cmocka's. */
+/* Runs fn(t, ctx) on a fresh, migrated SQLite store and then on a fresh, migrated PostgreSQL one. fn may close t->st
+ * and set it to NULL, or to another. Assertions inside fn are cmocka's. */
 void store_test_each_engine(void (*fn)(struct store_test *t, void *ctx), void *ctx);
 /* The same without running the migrations. */
 void store_test_each_engine_bare(void (*fn)(struct store_test *t, void *ctx), void *ctx);

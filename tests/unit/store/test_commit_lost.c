@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * The connection to PostgreSQL breaks while COMMIT is on its way: before the server got it, or after it was done and
- * before we were told. A proxy on a socket of its own stands between and cuts at the right moment. Either way the caller
- * hears RC_OK, the row is there once, and nothing was done twice.
+ * before we were told. A proxy on a socket of its own stands between and cuts at the right moment. Either way the
+ * caller hears RC_OK, the row is there once, and nothing was done twice.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -18,7 +18,8 @@
 
 #include "thing.h"
 
-/* --- arguments and results ------------------------------------------------------------------------------------------- */
+/* --- arguments and results -------------------------------------------------------------------------------------------
+ */
 
 static const struct store_sql GET = {"SELECT k, t, r, b, f FROM thing WHERE k = ?1", NULL, NULL};
 
@@ -113,7 +114,7 @@ static void refused_values(struct store_test *t, void *ctx)
     assert_int_equal(thing_count(t->st), 0);
 }
 
-/* --- statements -------------------------------------------------------------------------------------------------------- */
+/* --- statements -------------------------------------------------------------------------------- */
 
 static const struct store_sql SWAPPED = {"SELECT ?2 - ?1 + 0 * ?2, '?9 -- ?8' /* ?7 */ -- ?6", NULL, NULL};
 static const struct store_sql TAKE_NONE = {"SELECT 1", NULL, NULL};
@@ -128,7 +129,8 @@ static enum rc statements(struct store_tx *tx, void *ctx, struct err *err)
     (void)ctx;
     int64_t n = 0;
     struct err e;
-    const struct store_arg two[] = {SA_INT(10), SA_INT(50)}, none[] = {SA_NULL_OF(STORE_TEXT)}, some[] = {SA_TEXT(STR("x"))};
+    const struct store_arg two[] = {SA_INT(10), SA_INT(50)}, none[] = {SA_NULL_OF(STORE_TEXT)},
+                           some[] = {SA_TEXT(STR("x"))};
     TRY(store_get_int(tx, &SWAPPED, two, 2, &n, err));
     assert_int_equal(n, 40); /* parameters go by number, not by place */
     TRY(store_get_int(tx, &IS_NULL, none, 1, &n, err));
@@ -253,7 +255,7 @@ static void text_order(struct store_test *t, void *ctx)
     must(store_read(t->st, check_order, NULL, &mine));
 }
 
-/* --- many rows ----------------------------------------------------------------------------------------------------------- */
+/* --- many rows --------------------------------------------------------------------------------- */
 
 static const struct store_sql ALL = {"SELECT k FROM thing ORDER BY k", NULL, NULL};
 static const struct store_sql ONE = {"SELECT k FROM thing WHERE k = ?1", NULL, NULL};
@@ -265,7 +267,8 @@ static enum rc put_many(struct store_tx *tx, void *ctx, struct err *err)
     int64_t changed = 0;
     (void)ctx;
     for (int i = 0; i < MANY; i++) {
-        const struct store_arg row[] = {SA_INT(i), i % 2 ? SA_NULL : SA_TEXT(STR("even")), SA_REAL(i), SA_NULL, SA_INT(0)};
+        const struct store_arg row[] = {SA_INT(i), i % 2 ? SA_NULL : SA_TEXT(STR("even")), SA_REAL(i), SA_NULL,
+                                        SA_INT(0)};
         memcpy(&a[5 * i], row, sizeof row);
     }
     TRY(store_exec_many(tx, &THING_INSERT, a, 5, MANY, &changed, err));
@@ -356,7 +359,7 @@ static void bulk_load(struct store_test *t, void *ctx)
     assert_int_equal(thing_count(t->st), 40000);
 }
 
-/* --- transactions ---------------------------------------------------------------------------------------------------------- */
+/* --- transactions ------------------------------------------------------------------------------ */
 
 static enum rc add_then_fail(struct store_tx *tx, void *ctx, struct err *err)
 {
@@ -472,11 +475,11 @@ static void read_only(struct store_test *t, void *ctx)
     must(store_checkpoint(t->st, &mine));
 }
 
-#define EACH(name)                          \
-    static void test_##name(void **state)   \
-    {                                       \
-        (void)state;                        \
-        store_test_each_engine(name, NULL); \
+#define EACH(name)                                                                                                     \
+    static void test_##name(void **state)                                                                              \
+    {                                                                                                                  \
+        (void)state;                                                                                                   \
+        store_test_each_engine(name, NULL);                                                                            \
     }
 EACH(values)
 EACH(refused_values)
@@ -494,10 +497,12 @@ EACH(read_only)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),       cmocka_unit_test(test_refused_values), cmocka_unit_test(test_run_statements),
-        cmocka_unit_test(test_types_change), cmocka_unit_test(test_aggregates),     cmocka_unit_test(test_text_order),
-        cmocka_unit_test(test_many_rows),    cmocka_unit_test(test_bulk_load),      cmocka_unit_test(test_failing_job),
-        cmocka_unit_test(test_nesting),      cmocka_unit_test(test_snapshots),      cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_values),         cmocka_unit_test(test_refused_values),
+        cmocka_unit_test(test_run_statements), cmocka_unit_test(test_types_change),
+        cmocka_unit_test(test_aggregates),     cmocka_unit_test(test_text_order),
+        cmocka_unit_test(test_many_rows),      cmocka_unit_test(test_bulk_load),
+        cmocka_unit_test(test_failing_job),    cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_snapshots),      cmocka_unit_test(test_read_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

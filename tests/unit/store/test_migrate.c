@@ -45,10 +45,12 @@ static void assert_state(struct store *st, int64_t run, int64_t sum)
         assert_int_equal(n[1], sum);
 }
 
-static const char CREATE_A[] = "-- a; comment\nCREATE TABLE a (x {int64} NOT NULL, t {text}, r {real}, b {blob}, f {bool}) {strict};\n"
-                               "INSERT INTO a(x, t) VALUES (1, 'semi;colon -- and {words}');;\n/* ; */";
+static const char CREATE_A[] =
+    "-- a; comment\nCREATE TABLE a (x {int64} NOT NULL, t {text}, r {real}, b {blob}, f {bool}) {strict};\n"
+    "INSERT INTO a(x, t) VALUES (1, 'semi;colon -- and {words}');;\n/* ; */";
 static const char ADD_A[] = "INSERT INTO a(x) SELECT sum(x) + 10 FROM a";
-static const char HALF[] = "INSERT INTO a(x) VALUES (100); CREATE TABLE c (y {int64}) {strict}; INSERT INTO nowhere(x) VALUES (1);";
+static const char HALF[] =
+    "INSERT INTO a(x) VALUES (100); CREATE TABLE c (y {int64}) {strict}; INSERT INTO nowhere(x) VALUES (1);";
 static const char WHOLE[] = "INSERT INTO a(x) VALUES (100); CREATE TABLE c (y {int64}) {strict};";
 
 static void order(struct store_test *t, void *ctx)
@@ -81,7 +83,8 @@ static void changed(struct store_test *t, void *ctx)
     struct migration late[] = {list[0], list[1], MIGRATION(4, "0004_x.sql", ADD_A)};
     assert_int_equal(store_migrate_list(t->st, late, 3, &err), RC_UNSUPPORTED);
     assert_non_null(strstr(err.text, "migration 3 (0003_b.sql), which this program does not have"));
-    struct migration between[] = {list[0], list[1], MIGRATION(3, "0003_b.sql", ADD_A), MIGRATION(4, "0004_x.sql", ADD_A)};
+    struct migration between[] = {list[0], list[1], MIGRATION(3, "0003_b.sql", ADD_A),
+                                  MIGRATION(4, "0004_x.sql", ADD_A)};
     must(store_migrate_list(t->st, between, 4, &mine));
     assert_state(t->st, 4, 34);
 }
@@ -158,11 +161,11 @@ static void all_assets(struct store_test *t, void *ctx)
     must(store_migrate(t->st, &mine));
 }
 
-#define BARE(name)                               \
-    static void test_##name(void **state)        \
-    {                                            \
-        (void)state;                             \
-        store_test_each_engine_bare(name, NULL); \
+#define BARE(name)                                                                                                     \
+    static void test_##name(void **state)                                                                              \
+    {                                                                                                                  \
+        (void)state;                                                                                                   \
+        store_test_each_engine_bare(name, NULL);                                                                       \
     }
 BARE(order)
 BARE(changed)
@@ -174,8 +177,12 @@ BARE(all_assets)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),         cmocka_unit_test(test_changed),     cmocka_unit_test(test_fails_in_the_middle),
-        cmocka_unit_test(test_missing_below), cmocka_unit_test(test_two_at_once), cmocka_unit_test(test_all_assets),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_changed),
+        cmocka_unit_test(test_fails_in_the_middle),
+        cmocka_unit_test(test_missing_below),
+        cmocka_unit_test(test_two_at_once),
+        cmocka_unit_test(test_all_assets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,10 +15,11 @@
 static void splitting(void **state)
 {
     (void)state;
-    static const char *const WANT[] = {
-        "SELECT ';', \"a;b\" -- ;\n FROM t", "INSERT INTO x VALUES ('it''s; /* no */')", "/* c; */ -- d;\n SELECT 2", NULL};
-    struct str rest = STR("  ;;\n-- only; a comment\nSELECT ';', \"a;b\" -- ;\n FROM t;\n INSERT INTO x VALUES ('it''s; /* no */') ;"
-                          "/* c; */ -- d;\n SELECT 2\n ; -- the end;");
+    static const char *const WANT[] = {"SELECT ';', \"a;b\" -- ;\n FROM t", "INSERT INTO x VALUES ('it''s; /* no */')",
+                                       "/* c; */ -- d;\n SELECT 2", NULL};
+    struct str rest =
+        STR("  ;;\n-- only; a comment\nSELECT ';', \"a;b\" -- ;\n FROM t;\n INSERT INTO x VALUES ('it''s; /* no */') ;"
+            "/* c; */ -- d;\n SELECT 2\n ; -- the end;");
     struct str one;
     struct err err = {0};
     for (int i = 0;; i++) {
@@ -56,7 +57,8 @@ static void words(void **state)
     (void)state;
     struct buf b;
     struct err err = {0};
-    struct str in = STR("CREATE TABLE t(a {int64}, b {text} NOT NULL, c {blob}, d {real}, e {bool}, f '{text}') {strict} -- {x}");
+    struct str in =
+        STR("CREATE TABLE t(a {int64}, b {text} NOT NULL, c {blob}, d {real}, e {bool}, f '{text}') {strict} -- {x}");
     buf_init(&b, 0);
     assert_int_equal(sql_expand(in, STORE_SQLITE, &b, &err), RC_OK);
     assert_true(str_is_equal(buf_str(&b), STR("CREATE TABLE t(a INTEGER, b TEXT NOT NULL, c BLOB, d REAL, e INTEGER,"

@@ -102,7 +102,7 @@ static void hold(struct call *c, struct store *st, struct gate *g)
     pthread_mutex_unlock(&g->lock);
 }
 
-/* --- group commit ------------------------------------------------------------------------------------------------------ */
+/* --- group commit ------------------------------------------------------------------------------ */
 
 struct crowd {
     struct store *st;
@@ -181,7 +181,8 @@ static void neighbours(struct store_test *t, void *ctx)
 {
     (void)ctx;
     struct counted quiet[] = {{.k = 1}, {.k = 2, .fails = RC_DENIED, .before = true}, {.k = 3}};
-    struct counted loud[] = {{.k = 4}, {.k = 5, .fails = RC_DENIED}, {.k = 6}, {.k = 6, .fails = RC_CONFLICT}, {.k = 7}};
+    struct counted loud[] = {
+        {.k = 4}, {.k = 5, .fails = RC_DENIED}, {.k = 6}, {.k = 6, .fails = RC_CONFLICT}, {.k = 7}};
     thing_make(t->st);
     batch_of(t->st, quiet, 3);
     assert_int_equal(thing_count(t->st), 2);
@@ -238,7 +239,7 @@ static void submitted(struct store_test *t, void *ctx)
     assert_int_equal(thing_count(t->st), 150);
 }
 
-/* --- hooks --------------------------------------------------------------------------------------------------------------- */
+/* --- hooks ------------------------------------------------------------------------------------- */
 
 struct hooked {
     struct store *st;
@@ -301,7 +302,7 @@ static void hooks(struct store_test *t, void *ctx)
     assert_int_equal(thing_count(t->st), 4);
 }
 
-/* --- deadlines ------------------------------------------------------------------------------------------------------------- */
+/* --- deadlines --------------------------------------------------------------------------------- */
 
 #define SHORT_MS 400
 
@@ -376,7 +377,7 @@ static void slow_statement(struct store_test *t, void *ctx)
     store_close(st);
 }
 
-/* --- PostgreSQL: frozen, killed ------------------------------------------------------------------------------------------------ */
+/* --- PostgreSQL: frozen, killed ---------------------------------------------------------------- */
 
 static const struct store_sql PID = {.postgres = "SELECT pg_backend_pid()"};
 
@@ -450,7 +451,9 @@ static void lost_server_process(void **state)
     store_close(st);
 }
 
-/* --- kill -9 -------------------------------------------------------------------------------------------------------------------- */
+/* --- kill -9
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 struct told {
     struct store *st;
@@ -548,11 +551,11 @@ static void test_crash(void **state)
     store_test_each_engine(crash, &rng);
 }
 
-#define BOTH(name)                          \
-    static void test_##name(void **state)   \
-    {                                       \
-        (void)state;                        \
-        store_test_each_engine(name, NULL); \
+#define BOTH(name)                                                                                                     \
+    static void test_##name(void **state)                                                                              \
+    {                                                                                                                  \
+        (void)state;                                                                                                   \
+        store_test_each_engine(name, NULL);                                                                            \
     }
 BOTH(crowd)
 BOTH(neighbours)
@@ -566,9 +569,9 @@ int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crowd),          cmocka_unit_test(test_neighbours),    cmocka_unit_test(test_submitted),
-        cmocka_unit_test(test_hooks),          cmocka_unit_test(test_locked),        cmocka_unit_test(test_queue_deadline),
-        cmocka_unit_test(test_slow_statement), cmocka_unit_test(frozen_server),      cmocka_unit_test(lost_server_process),
+        cmocka_unit_test(test_crowd),          cmocka_unit_test(test_neighbours), cmocka_unit_test(test_submitted),
+        cmocka_unit_test(test_hooks),          cmocka_unit_test(test_locked),     cmocka_unit_test(test_queue_deadline),
+        cmocka_unit_test(test_slow_statement), cmocka_unit_test(frozen_server),   cmocka_unit_test(lost_server_process),
         cmocka_unit_test(test_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

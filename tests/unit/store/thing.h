@@ -7,18 +7,20 @@
 
 #include "pg_server.h"
 
-#define must(call)                                          \
-    do {                                                    \
-        struct err mine = {0};                              \
-        enum rc must_rc_ = (call);                          \
-        if (must_rc_ != RC_OK)                              \
-            fail_msg("%s: %s", rc_name(must_rc_), mine.text); \
+#define must(call)                                                                                                     \
+    do {                                                                                                               \
+        struct err mine = {0};                                                                                         \
+        enum rc must_rc_ = (call);                                                                                     \
+        if (must_rc_ != RC_OK)                                                                                         \
+            fail_msg("%s: %s", rc_name(must_rc_), mine.text);                                                          \
     } while (0)
 
 static const struct store_sql THING_CREATE = {
     .sqlite = "CREATE TABLE thing(k INTEGER PRIMARY KEY, t TEXT, r REAL, b BLOB, f INTEGER) STRICT",
-    .postgres = "CREATE TABLE thing(k BIGINT PRIMARY KEY, t TEXT COLLATE \"C\", r DOUBLE PRECISION, b BYTEA, f SMALLINT)"};
-static const struct store_sql THING_INSERT = {"INSERT INTO thing(k, t, r, b, f) VALUES (?1, ?2, ?3, ?4, ?5)", NULL, NULL};
+    .postgres =
+        "CREATE TABLE thing(k BIGINT PRIMARY KEY, t TEXT COLLATE \"C\", r DOUBLE PRECISION, b BYTEA, f SMALLINT)"};
+static const struct store_sql THING_INSERT = {"INSERT INTO thing(k, t, r, b, f) VALUES (?1, ?2, ?3, ?4, ?5)", NULL,
+                                              NULL};
 static const struct store_sql THING_COUNT = {"SELECT count(*) FROM thing", NULL, NULL};
 
 static inline enum rc thing_create_fn(struct store_tx *tx, void *ctx, struct err *err)
