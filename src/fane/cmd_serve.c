@@ -89,7 +89,7 @@ static void *atlas_follow(void *arg)
 static void ready(void *ctx, const char *where, int port)
 {
     (void)ctx, (void)port;
-    fprintf(stderr, "fane: serving http://%s\n", where);
+    fprintf(stderr, "fane: serving %s\n", where);
 }
 
 static void tick(void *ctx)

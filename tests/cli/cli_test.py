@@ -31,6 +31,11 @@ def shared(path):
     return full
 
 
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
 class Base(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.mkdtemp(prefix="fane-cli-")
@@ -108,7 +113,7 @@ class Sites(Base):
         r = subprocess.run(["ogrinfo", "-ro", "-q", "-dialect", "SQLite", "-sql",
                             "select count(*) n from \"out\" where footprint is not null and not "
                             "ST_Contains(ST_GeomFromText(footprint), geometry)", out], capture_output=True, text=True)
-        features = json.load(open(out))["features"]
+        features = json.loads(read(out))["features"]
         self.assertGreater(sum(1 for f in features if f["properties"].get("footprint")), 20)
         if "n (Integer) = " not in r.stdout:
             self.skipTest("this GDAL has no SpatiaLite: " + r.stderr[-200:])
@@ -193,7 +198,7 @@ class Hostile(Base):
         return last
 
     def test_pbf_cut_at_random_offsets(self):
-        whole = open(shared("osm/monaco-2021.osm.pbf"), "rb").read()
+        whole = read(shared("osm/monaco-2021.osm.pbf"))
         seed = random.randrange(1 << 30)
         dice = random.Random(seed)
         for n in range(50):
@@ -231,7 +236,7 @@ class Hostile(Base):
 
     def test_csv_with_nul_and_a_huge_field(self):
         head = b"id,name,lat,lon\n"
-        mapping = self.file("map.json", b'{"fields":{"id":"id","name":"name","lat":"lat","lon":"lon"}}')
+        mapping = self.file("map.json", b'{"fields":{"id":"id","name":"name","lat":"lat","lon":"lon"},"constant":{"class":"place_of_worship"}}')
         self.refused(self.file("nul.csv", head + b"1,a,1,1\n2,b\0c,2,2\n"), "--map", mapping, "--format", "csv", expect="line 3")
         self.refused(self.file("huge.csv", head + b"1,a,1,1\n2," + b"x" * (10 << 20) + b",2,2\n"), "--map", mapping,
                      "--format", "csv", expect="line 3")
@@ -271,7 +276,7 @@ class Ledger(Base):
     def test_one_flipped_byte_is_named(self):
         self.fane("seed")
         self.fane("verify")
-        whole = {f: open(os.path.join(self.data, f), "rb").read() for f in os.listdir(self.data) if f.startswith("fane.db")}
+        whole = {f: read(os.path.join(self.data, f)) for f in os.listdir(self.data) if f.startswith("fane.db")}
         n = self.rows("select count(*) from ledger_entry")[0][0]
         for seq in sorted({0, 1, n // 2, n - 1}):
             with self.subTest(seq=seq):
@@ -303,7 +308,7 @@ class People(Base):
         self.fane("user", "add", "x1", "--role", "emperor", stdin=b"another long pass phrase\n", code=2)
         users = self.json("user", "list")
         self.assertEqual([(u["name"], u["role"]) for u in users], [("miriam", "coordinator")])
-        everything = b"".join(open(os.path.join(d, f), "rb").read() for d, _, fs in os.walk(self.data) for f in fs)
+        everything = b"".join(read(os.path.join(d, f)) for d, _, fs in os.walk(self.data) for f in fs)
         self.assertNotIn(b"a long enough pass phrase", everything)
         self.fane("verify")
 
