@@ -105,7 +105,8 @@ static void add_quoted(struct buf *b, struct str s)
         }
         from = i;
     }
-    buf_add(b, s.p + from, i - from);
+    if (i > from)
+        buf_add(b, s.p + from, i - from);
     buf_add_char(b, '"');
 }
 

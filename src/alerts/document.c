@@ -44,6 +44,12 @@ static struct str fill(struct str pattern, const struct placeholder *all, struct
     return out;
 }
 
+/* The subject begins with the stream it was found in. */
+static bool warning_is_context(const struct warning *w)
+{
+    return str_starts_with(w->subject, STR("context/"));
+}
+
 static void infos_fill(struct cap_alert *a, const struct warning *w, const struct code_list *words, struct arena *mem)
 {
     const struct placeholder values[PLACEHOLDERS] = {
@@ -53,13 +59,17 @@ static void infos_fill(struct cap_alert *a, const struct warning *w, const struc
         {"{end}", date_format(mem, date_from_days(w->end_day))},
         {"{radius}", str_printf(mem, "%.0f", ceil(a->radius_km))},
         {"{recurrence}", str_printf(mem, "%.0f", w->p > 0 ? floor(1 / w->p) : 0)}};
+    bool is_context = warning_is_context(w); /* armed conflict was not aimed at sites, and the words must say so */
+    struct str event = is_context ? STR("event.context") : STR("event");
+    struct str headline = is_context ? STR("headline.context") : STR("headline");
+    struct str description = is_context ? STR("description.context") : STR("description");
     for (size_t i = 0; i < sizeof LANGUAGES / sizeof LANGUAGES[0]; i++) {
         const char *lang = LANGUAGES[i];
         a->infos[a->infos_n++] = (struct cap_info){
             .language = str_of(lang),
-            .event = code_list_label(words, STR("event"), lang),
-            .headline = fill(code_list_label(words, STR("headline"), lang), values, mem),
-            .description = fill(code_list_label(words, STR("description"), lang), values, mem),
+            .event = code_list_label(words, event, lang),
+            .headline = fill(code_list_label(words, headline, lang), values, mem),
+            .description = fill(code_list_label(words, description, lang), values, mem),
             .instruction = code_list_label(words, STR("instruction"), lang)};
     }
 }

@@ -61,6 +61,7 @@ struct api_server {
     struct proof proof;
     struct tile_rooms *tiles;
     struct vocab *words;          /* of religions and kinds */
+    struct code_list *report_types;
     struct http_prepared **files; /* by asset index; NULL for what is not served */
     size_t files_n;
     struct str vocab, vocab_gzip, vocab_etag; /* the answer of /api/v1/vocab, made at start */

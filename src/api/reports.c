@@ -61,7 +61,7 @@ static enum rc draft_of(const json_t *body, struct report_draft *d, struct err *
 
 static enum rc receive(struct api_call *call, const json_t *body, struct str *receipt, struct err *err)
 {
-    struct report_draft draft = {0};
+    struct report_draft draft = {.types = call->server->report_types};
     TRY(draft_of(body, &draft, err));
     return report_receive(call->app->store, call->app->vault, &draft, call->mem, receipt, err);
 }

@@ -7,14 +7,16 @@
 #include <string.h>
 
 #include "api/api_int.h"
+#include "base/asset.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "wire/code_list.h"
 
 enum { TILES_CACHE_BYTES = 128 << 20, PROOF_WAITING = 512, STOP_MS = 10000, TICK_US = 1000000, LOOK_US = 20000 };
 
-/* What a page of ours may load: itself only. Workers run from blobs because the map library makes them so. */
+/* What a page of ours may load: itself only. */
 #define PAGE_POLICY                                                                                                    \
-    "default-src 'none'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "              \
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "                                    \
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "         \
     "form-action 'self'; frame-ancestors 'none'"
 #define DATA_POLICY "default-src 'none'; frame-ancestors 'none'"
@@ -134,6 +136,7 @@ static enum rc prepare(struct api_server *s, const struct api_options *opt, stru
                                       .request_ms = opt->request_ms};
     TRY(api_vocab_prepare(s, err));
     TRY(vocab_new(&s->words, err));
+    TRY(code_list_new(asset_text("data/vocab/incident-types.json"), &s->report_types, err));
     api_files_prepare(s, &app);
     name_routes(s);
     TRY(http_server_start(&http, &app, &s->http, err));
@@ -175,6 +178,7 @@ enum rc api_serve(struct app *app, const struct api_options *opt, const _Atomic 
     api_files_free(s);
     tile_rooms_free(s->tiles);
     vocab_free(s->words);
+    code_list_free(s->report_types);
     proof_fini(&s->proof);
     arena_fini(&s->mem);
     free(s);

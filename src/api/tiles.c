@@ -11,6 +11,7 @@
 #include "api/api_int.h"
 #include "tiles/tiles_cache.h"
 #include "wire/gzip.h"
+#include "sites/sites.h"
 
 #define TILE_TYPE "application/vnd.mapbox-vector-tile"
 enum { TILE_RAW_MAX = 64 << 20 };
@@ -147,7 +148,7 @@ enum rc api_tiles_json(struct api_call *call, struct err *err)
         return err_set(err, RC_NOT_FOUND, "There is nothing under this address.");
     }
     t.url = str_printf(call->mem, "%s/tiles/" STR_FMT "/{z}/{x}/{y}.mvt", call->server->url, STR_ARG(name));
-    t.attribution = STR("Sites: see each site's sources");
+    TRY(sites_attribution(call->app->store, call->mem, &t.attribution, err));
     tiles_json_write(&t, &call->buf);
     http_answer_buf(call->res, 200, "application/json", &call->buf);
     return RC_OK;

@@ -7,6 +7,7 @@
 #include "alerts/alerts.h"
 #include "incidents/reports.h"
 #include "people/people.h"
+#include "sites/sites.h"
 #include "wire/json_out.h"
 
 #include <stdio.h>
@@ -44,6 +45,7 @@ enum rc cmd_verify(struct cli *cli, int argc, char **argv, struct err *err)
     struct people *people = NULL;
     enum rc rc = people_open(in.store, in.vault, NULL, &people, err);
     if (rc == RC_OK) {
+        sites_ledger_checkers(in.ledger);
         reports_add_checkers(in.ledger);
         warnings_add_checker(in.ledger);
         people_add_checkers(people, in.ledger);

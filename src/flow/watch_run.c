@@ -228,8 +228,9 @@ static struct warning draft_make(struct stream *s, const struct watch_cluster *c
         .subject = str_printf(&s->mem, STR_FMT "/%.16s/%u/" STR_FMT, STR_ARG(s->run.stream), hash.p, c->centre,
                               STR_ARG(start)),
         .status = alert_status_of(s->run.is_past, s->c.has_synthetic, s->opt->is_drill),
-        .headline = str_printf(&s->mem, "More events than usual: %u where about %.1f would be expected, " STR_FMT " to " STR_FMT,
-                               c->observed, c->expected, STR_ARG(start), STR_ARG(end)),
+        .headline = str_printf(&s->mem, "More %s than usual: %u where about %.1f would be expected, " STR_FMT " to " STR_FMT,
+                               s->run.stream.p[0] == 'c' ? "armed conflict events" : "incidents", c->observed, c->expected,
+                               STR_ARG(start), STR_ARG(end)),
         .evidence = evidence_make(s, c), .area = area_words(s->areas, centre, &s->mem), .lat_deg = centre.lat_deg,
         .lon_deg = centre.lon_deg, .radius_km = c->radius_km, .start_day = c->start_day, .end_day = c->end_day,
         .observed = c->observed, .expected = c->expected, .p = c->p};

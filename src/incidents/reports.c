@@ -9,7 +9,6 @@
 #include "geo/geo.h"
 #include "incidents/reports_int.h"
 #include "ledger/ledger.h"
-#include "wire/code_list.h"
 #include "wire/json_in.h"
 #include "wire/json_out.h"
 
@@ -23,14 +22,15 @@ static size_t characters(struct str s)
     return n;
 }
 
-static enum rc check_type(struct str type, struct err *err)
+static enum rc check_type(const struct code_list *types, struct str type, struct err *err)
 {
-    struct code_list *types;
+    struct code_list *own = NULL;
     if (type.n == 0)
         return RC_OK;
-    TRY(code_list_new(asset_text("data/vocab/incident-types.json"), &types, err));
-    bool known = code_list_has(types, type);
-    code_list_free(types);
+    if (!types)
+        TRY(code_list_new(asset_text("data/vocab/incident-types.json"), &own, err));
+    bool known = code_list_has(types ? types : own, type);
+    code_list_free(own);
     return known ? RC_OK : err_set(err, RC_INVALID, "/type: not a code of incident-types; leave it out if unsure");
 }
 
@@ -45,7 +45,7 @@ enum rc report_check(const struct report_draft *d, struct err *err)
         return err_set(err, RC_TOO_LARGE, "/text: over %d characters; send the rest as a second report", REPORT_TEXT_MAX);
     if (d->has_place)
         TRY(geo_point_make(d->lat_deg, d->lon_deg, &p, err));
-    return check_type(d->type, err);
+    return check_type(d->types, d->type, err);
 }
 
 static struct str content_write(const struct report_draft *d, struct arena *mem)

@@ -20,6 +20,7 @@
 #include "ledger/vault.h"
 #include "people/policy.h"
 #include "store/store.h"
+#include "wire/code_list.h"
 
 enum { REPORT_TEXT_MAX = 20000, REPORT_NOTE_MAX = 4000, REPORTS_PAGE_MAX = 200 }; /* bytes of UTF-8 are 4 times that */
 
@@ -28,6 +29,7 @@ struct report_draft {
     bool has_place;
     double lat_deg, lon_deg;
     struct str type;   /* code of incident-types, or empty */
+    const struct code_list *types; /* data/vocab/incident-types.json, when the caller has read it; NULL: read here */
 };
 
 /* Everything that could be wrong with what was sent. RC_INVALID with the member's path. */

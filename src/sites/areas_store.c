@@ -168,6 +168,8 @@ static void place_ask(struct assign *a, struct store_rows *rows)
     struct str claimed = claimed_of(store_text(rows, 6));
     bool was_disputed = store_int(rows, 5) != 0, said = str_contains(store_text(rows, 6), STR("\"disputed\":true"));
     struct area_place p;
+    if (said && str_is_empty(claimed))
+        return; /* disputed, and the source names no country on purpose */
     areas_locate(a->areas, (struct geo_point){store_real(rows, 1), store_real(rows, 2)}, claimed, &p);
     struct str country = str_is_empty(p.country) && !p.is_disputed ? claimed : p.country;
     bool disputed = p.is_disputed || said;

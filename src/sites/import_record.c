@@ -279,6 +279,8 @@ static void place_fill(const struct site_draft *d, const struct areas *areas, st
     r->coarse_lon_deg = coarse.lon_deg;
     r->coarse_cell = (int64_t)geo_cell_of(coarse);
     struct area_place where;
+    if (d->is_disputed && str_is_empty(r->country))
+        return; /* the source names no country on purpose; a polygon would take a side */
     areas_locate(areas, p, r->country, &where);
     if (!str_is_empty(where.country) || where.is_disputed)
         r->country = where.country; /* the polygon decides */

@@ -118,6 +118,9 @@ void sites_json(struct json_out *j, const struct site *site, enum view view);
 /* The same members without the braces, for objects that carry more. */
 void sites_json_members(struct json_out *j, const struct site *site, enum view view);
 
+/* The attributions of all sources, each once, between "; ": what a map of them must show. */
+MUST_CHECK enum rc sites_attribution(struct store *st, struct arena *mem, struct str *out, struct err *err);
+
 /* What `fane verify` compares of this room: the rows of releases and of decisions on visibility. */
 void sites_ledger_checkers(struct ledger *l);
 

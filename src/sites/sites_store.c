@@ -420,3 +420,37 @@ void sites_ledger_checkers(struct ledger *l)
     ledger_add_checker(l, "release", import_releases_check, NULL);
     ledger_add_checker(l, "site_visibility", decisions_check, NULL);
 }
+
+/* ---- attribution ---- */
+
+struct attribution {
+    struct buf b;
+};
+
+static enum rc attribution_read(struct store_tx *tx, void *ctx, struct err *err)
+{
+    static const struct store_sql SQL = {"SELECT DISTINCT attribution, licence FROM source ORDER BY attribution, licence"};
+    struct attribution *a = ctx;
+    struct store_rows *rows;
+    buf_clear(&a->b);
+    TRY(store_query(tx, &SQL, NULL, 0, &rows, err));
+    while (store_next(rows)) {
+        struct str who = store_text(rows, 0), licence = store_text(rows, 1);
+        if (str_is_empty(who) || str_is_equal(who, STR("unknown")))
+            continue;
+        buf_printf(&a->b, "%s" STR_FMT " (" STR_FMT ")", a->b.n ? "; " : "", STR_ARG(who), STR_ARG(licence));
+    }
+    return store_finish(rows, err);
+}
+
+enum rc sites_attribution(struct store *st, struct arena *mem, struct str *out, struct err *err)
+{
+    enum { ATTRIBUTION_MAX = 16 * 1024 };
+    struct attribution a;
+    buf_init(&a.b, ATTRIBUTION_MAX);
+    enum rc rc = store_read(st, attribution_read, &a, err);
+    if (rc == RC_OK)
+        *out = str_copy(mem, buf_str(&a.b));
+    buf_fini(&a.b);
+    return rc;
+}

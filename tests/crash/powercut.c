@@ -4,6 +4,7 @@
  * is the order on the disk.
  */
 #define _GNU_SOURCE
+#undef _FILE_OFFSET_BITS /* it would give pwrite and pwrite64 one name; both are defined below */
 #include "powercut.h"
 
 #include <dlfcn.h>
