@@ -2,8 +2,12 @@
  *
  * Exact maxima of the replications: the event scan. Batches of replications share a walk along the list of each centre;
  * every alive case that a circle takes in is one event: one vector of window counts moves and is held against integer
- * thresholds. Only what passes is computed. A first pass over a sample of the centres finds how high each maximum
- * stands; then replications are dealt into batches by that, so that one row of thresholds suits a whole batch.
+ * thresholds. Only what passes is computed. Passes, each of which starts from the maxima of the last and deals the
+ * replications into batches by them, so that one row of thresholds suits a whole batch:
+ *   1. sample: a few centres, whole lists. Finds levels.
+ *   2. small : circles of at most `split` cases, around every centre; all circles where there are no bounds.
+ *   3. bound : the larger circles of a group of centres at once (bounds.c); notes which replications could have more.
+ *   4. rescan: those, centre by centre.
  *
  * Invariants:
  *   E1 a circle's count is complete at the last event of its last place, so looking after each place is enough;
@@ -12,6 +16,8 @@
  *      the level, the level not over the maximum so far, and whatever passes is computed by watch_statistic.
  *   E3 a replication whose counts left the range of their cells is done again with wider ones, at last with the
  *      formula at every count.
+ *   E4 a circle of more than split cases all of whose events came at bound entries of at most split cases is seen by
+ *      the look between the two parts of the bound list.
  */
 #include "watch/watch_int.h"
 
@@ -20,9 +26,10 @@
 
 #include "base/threads.h"
 
-enum { BATCH_MAX = 128, ROUND_MAX = 4096, BATCH_EVENTS_MAX = 64 * 1000 * 1000 };
+enum { BATCH_MAX = 128, ROUND_MAX = 4096, BATCH_EVENTS_MAX = 32 * 1000 * 1000,
+       ROUND_EVENTS_MAX = 256 * 1000 * 1000, ROUND_FLAGS_MAX = 256 * 1000 * 1000 };
 /* measured: bench/scan */
-enum { SAMPLE_SHARE = 64 };
+enum { SAMPLE_SHARE = 64, CHUNK_CENTRES = 512, CHUNK_GROUPS = 64, SPLIT_EXPECTED = 24 };
 
 /* Vectors should not straddle cache lines. measured: bench/scan, unaligned states cost a third. */
 static void *lines_alloc(size_t size)
@@ -63,8 +70,10 @@ struct engine {
     struct batch *batches;
     uint32_t from, replications; /* those of this round: from, from + 1, ... */
     double *maxima;
-    bool *todo, *is_full;               /* a count saturated: to be done the long way */
-    uint32_t pass_from, pass_to;
+    bool *todo, *is_full;        /* E3 */
+    pthread_mutex_t lock;        /* best and is_full of batches, while pieces of work end */
+    const struct bounds *bounds; /* NULL: none */
+    uint8_t *flags;              /* [group * replications + replication]: could have a larger circle over its best */
 };
 
 void engine_permute(const struct field *f, uint64_t seed, uint32_t r, uint32_t *slots, uint32_t *undo, uint32_t *out)
@@ -167,7 +176,8 @@ static bool look(struct engine *e, const struct walk *k, struct batch *b, uint32
 static void scan_exact(struct engine *e, struct worker *w, struct batch *b, const struct list *l)
 {
     struct walk k = walk_begin(e, w, b, l);
-    for (size_t i = 0; (i = e->kernel.walk(&k, i)) < l->len; i++) {
+    size_t (*walk)(struct walk *, size_t) = b->n == 1 ? e->kernel.walk_one : e->kernel.walk;
+    for (size_t i = 0; (i = walk(&k, i)) < l->len; i++) {
         for (size_t p = 0; p < k.passed_n; p++) {
             uint32_t r = k.passed[p];
             struct best best = {.value = b->best[r]};
@@ -176,6 +186,42 @@ static void scan_exact(struct engine *e, struct worker *w, struct batch *b, cons
         }
         k.least = ladder_rows(&e->ladder, batch_least(b));
     }
+}
+
+static void flag_passed(struct engine *e, struct batch *b, const struct walk *k, uint8_t *flags, const void **rows)
+{
+    for (size_t p = 0; p < k->passed_n; p++) {
+        flags[b->replications[k->passed[p]]] = 1;
+        rows[k->passed[p]] = e->ladder.full_only; /* enough said of it */
+    }
+}
+
+/* Notes which replications could have a better circle of more than split cases in this group. Full counts are looked for
+ * all the way: a base moved under one would hide it. */
+static void scan_bound(struct engine *e, struct worker *w, struct batch *b, uint32_t group)
+{
+    const struct group *g = &e->bounds->groups[group];
+    uint8_t *flags = e->flags + (size_t)group * e->replications;
+    struct walk k = walk_begin(e, w, b, &g->list);
+    const void *own[BATCH_MAX], *full[BATCH_MAX], *least = k.least;
+    memcpy(own, b->rows, sizeof own);
+    for (uint32_t r = 0; r < b->n; r++)
+        full[r] = e->ladder.full_only;
+    k.rows = full;
+    k.least = e->ladder.full_only;
+    k.len = g->split_at;
+    for (size_t i = 0; (i = e->kernel.walk(&k, i)) < k.len; i++)
+        flag_passed(e, b, &k, flags, own);
+    k.rows = own;
+    for (uint32_t r = 0; r < b->n; r++) /* E4 */
+        if (e->kernel.is_over(&k, r, e->bounds->split + 1)) {
+            flags[b->replications[r]] = 1;
+            own[r] = e->ladder.full_only;
+        }
+    k.least = least;
+    k.len = g->list.len;
+    for (size_t i = g->split_at; (i = e->kernel.walk(&k, i)) < k.len; i++)
+        flag_passed(e, b, &k, flags, own);
 }
 
 struct best engine_list_plain(const struct field *f, const struct list *l, const uint32_t *first, const uint32_t *ages,
@@ -250,26 +296,107 @@ static uint32_t spread_stride(uint32_t n)
     return s;
 }
 
-static void batch_keep(struct engine *e, const struct batch *b)
+static uint32_t small_len(const struct list *l, uint32_t split)
 {
-    for (uint32_t k = 0; k < b->n; k++) {
-        e->maxima[b->replications[k]] = b->best[k];
-        if (b->is_full[k])
-            e->is_full[b->replications[k]] = true;
+    uint32_t low = 0, high = l->len;
+    while (low < high) {
+        uint32_t mid = (low + high) / 2;
+        if (l->at[mid].n <= split)
+            low = mid + 1;
+        else
+            high = mid;
     }
+    return low;
 }
 
-/* Centres i * stride mod n for i of this pass. */
-static void pass_exact(void *ctx, size_t batch, size_t worker)
+static void pass_build(void *ctx, size_t batch, size_t worker)
 {
     struct engine *e = ctx;
-    struct batch *b = &e->batches[batch];
+    batch_build(e, &e->batches[batch], &e->workers[worker]);
+}
+
+/* A piece of work has its own copy of the batch's maxima, and returns what it raised. */
+static struct batch batch_take(struct engine *e, const struct batch *b)
+{
+    pthread_mutex_lock(&e->lock);
+    struct batch own = *b;
+    pthread_mutex_unlock(&e->lock);
+    return own;
+}
+
+static void batch_return(struct engine *e, struct batch *b, const struct batch *own)
+{
+    pthread_mutex_lock(&e->lock);
+    for (uint32_t k = 0; k < b->n; k++) {
+        if (own->best[k] > b->best[k])
+            best_set(e, b, k, own->best[k]);
+        b->is_full[k] |= own->is_full[k];
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* Whole lists of the centres i * stride mod n, spread over the field. */
+static void pass_sample(void *ctx, size_t batch, size_t worker)
+{
+    struct engine *e = ctx;
     uint32_t n = e->f->places.n, stride = spread_stride(n);
-    batch_build(e, b, &e->workers[worker]);
-    for (uint32_t i = e->pass_from; i < e->pass_to; i++)
-        scan_exact(e, &e->workers[worker], b, &e->f->lists[(uint32_t)((uint64_t)i * stride % n)]);
-    batch_keep(e, b);
-    batch_fini(b);
+    for (uint32_t i = 0; i < n / SAMPLE_SHARE; i++)
+        scan_exact(e, &e->workers[worker], &e->batches[batch], &e->f->lists[(uint32_t)((uint64_t)i * stride % n)]);
+}
+
+static void pass_all(void *ctx, size_t piece, size_t worker)
+{
+    struct engine *e = ctx;
+    struct batch *b = &e->batches[piece % e->batches_n], own = batch_take(e, b);
+    uint32_t from = (uint32_t)(piece / e->batches_n) * CHUNK_CENTRES, n = e->f->places.n;
+    for (uint32_t i = from; i < from + CHUNK_CENTRES && i < n; i++)
+        scan_exact(e, &e->workers[worker], &own, &e->f->lists[i]);
+    batch_return(e, b, &own);
+}
+
+static void pass_small(void *ctx, size_t piece, size_t worker)
+{
+    struct engine *e = ctx;
+    struct batch *b = &e->batches[piece % e->batches_n], own = batch_take(e, b);
+    uint32_t from = (uint32_t)(piece / e->batches_n) * CHUNK_GROUPS;
+    for (uint32_t g = from; g < from + CHUNK_GROUPS && g < e->bounds->n; g++) {
+        const struct group *group = &e->bounds->groups[g];
+        for (uint32_t i = group->from; i < group->end; i++) {
+            const struct list *l = &e->f->lists[e->bounds->centres[i]];
+            struct list part = {l->at, group->list.len ? small_len(l, e->bounds->split) : l->len};
+            scan_exact(e, &e->workers[worker], &own, &part);
+        }
+    }
+    batch_return(e, b, &own);
+}
+
+static void pass_bound(void *ctx, size_t piece, size_t worker)
+{
+    struct engine *e = ctx;
+    struct batch *b = &e->batches[piece % e->batches_n], own = batch_take(e, b);
+    uint32_t from = (uint32_t)(piece / e->batches_n) * CHUNK_GROUPS;
+    for (uint32_t g = from; g < from + CHUNK_GROUPS && g < e->bounds->n; g++)
+        if (e->bounds->groups[g].list.len)
+            scan_bound(e, &e->workers[worker], &own, g);
+    batch_return(e, b, &own);
+}
+
+static void pass_rescan(void *ctx, size_t r, size_t worker)
+{
+    struct engine *e = ctx;
+    struct batch one = {.n = 1, .replications = {(uint32_t)r}};
+    best_set(e, &one, 0, e->maxima[r]);
+    for (uint32_t g = 0; g < e->bounds->n && e->todo[r] && !e->is_full[r]; g++) {
+        if (!e->flags[(size_t)g * e->replications + r])
+            continue;
+        if (!one.first)
+            batch_build(e, &one, &e->workers[worker]);
+        for (uint32_t i = e->bounds->groups[g].from; i < e->bounds->groups[g].end; i++)
+            scan_exact(e, &e->workers[worker], &one, &e->f->lists[e->bounds->centres[i]]);
+    }
+    e->maxima[r] = one.best[0];
+    e->is_full[r] |= one.is_full[0];
+    batch_fini(&one);
 }
 
 /* --- driver --- */
@@ -304,18 +431,42 @@ static void batches_deal(struct engine *e)
     free(all);
 }
 
+static void batches_keep(struct engine *e)
+{
+    for (uint32_t i = 0; i < e->batches_n; i++) {
+        struct batch *b = &e->batches[i];
+        for (uint32_t k = 0; k < b->n; k++) {
+            e->maxima[b->replications[k]] = b->best[k];
+            e->is_full[b->replications[k]] |= b->is_full[k];
+        }
+        batch_fini(b);
+    }
+}
+
+static void run_pass(struct engine *e, size_t units, size_t units_per_piece,
+                     void (*pass)(void *ctx, size_t piece, size_t worker))
+{
+    batches_deal(e);
+    threads_for(e->threads, e->batches_n, pass_build, e);
+    threads_for(e->threads, (units + units_per_piece - 1) / units_per_piece * e->batches_n, pass, e);
+    batches_keep(e);
+}
+
 static void run_passes(struct engine *e)
 {
-    uint32_t n = e->f->places.n, ends[] = {n / SAMPLE_SHARE, n};
+    uint32_t n = e->f->places.n;
     memset(e->is_full, 0, e->replications * sizeof *e->is_full);
-    e->pass_from = 0;
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        e->pass_to = ends[i];
-        batches_deal(e);
-        if (e->pass_to > e->pass_from)
-            threads_for(e->threads, e->batches_n, pass_exact, e);
-        e->pass_from = e->pass_to;
+    if (n >= SAMPLE_SHARE)
+        run_pass(e, 1, 1, pass_sample);
+    if (!e->bounds) {
+        run_pass(e, n, CHUNK_CENTRES, pass_all);
+        return;
     }
+    run_pass(e, e->bounds->n, CHUNK_GROUPS, pass_small);
+    e->flags = mem_array(e->bounds->n, e->replications);
+    run_pass(e, e->bounds->n, CHUNK_GROUPS, pass_bound);
+    threads_for(e->threads, e->replications, pass_rescan, e);
+    free(e->flags);
 }
 
 static void workers_init(struct engine *e)
@@ -360,6 +511,7 @@ static void engine_init(struct engine *e, const struct field *f, const struct en
                         enum cell least)
 {
     *e = (struct engine){.f = f, .opt = opt, .threads = threads};
+    pthread_mutex_init(&e->lock, NULL);
     ladder_init(&e->ladder, f, opt->words && least == CELL_U8 ? CELL_U16 : least);
     e->kernel = kernel_for(e->ladder.cell, e->ladder.stride, opt->no_vectors);
     e->batch_size = batch_size_for(e->ladder.stride, f->alive);
@@ -382,16 +534,19 @@ static void engine_fini(struct engine *e)
     free(e->is_full);
     free(e->batches);
     free(e->unit);
+    pthread_mutex_destroy(&e->lock);
     ladder_fini(&e->ladder);
 }
 
 /* The replications of todo; those that need wider cells stay in it. */
 static void engine_round(const struct field *f, const struct watch_params *p, const struct engine_options *opt,
-                         enum cell least, uint32_t from, uint32_t n, bool *todo, double *out)
+                         const struct bounds *bounds, enum cell least, uint32_t from, uint32_t n, bool *todo,
+                         double *out)
 {
     struct engine e;
     engine_init(&e, f, opt, p->threads, least);
     e.seed = p->seed;
+    e.bounds = bounds;
     e.from = from;
     e.replications = n;
     e.todo = todo;
@@ -414,19 +569,45 @@ static bool any_is(const bool *todo, uint32_t n)
     return memchr(todo, true, n * sizeof *todo) != NULL;
 }
 
+/* Replications at a time: their events and flags must fit into memory. */
+static uint32_t round_size(const struct field *f, const struct bounds *b)
+{
+    uint64_t n = ROUND_MAX;
+    if (n * f->alive > ROUND_EVENTS_MAX)
+        n = ROUND_EVENTS_MAX / f->alive;
+    if (b && n * b->n > ROUND_FLAGS_MAX)
+        n = ROUND_FLAGS_MAX / b->n;
+    return n > 0 ? (uint32_t)n : 1;
+}
+
+/* From so many cases on, SPLIT_EXPECTED are expected in the longest window: there neighbours' circles are alike. */
+static uint32_t split_of(const struct field *f, const struct engine_options *opt)
+{
+    double n = (double)SPLIT_EXPECTED * f->total / f->within[f->windows - 1];
+    return opt->split ? opt->split : n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 void engine_maxima(const struct field *f, const struct watch_params *p, const struct engine_options *opt, double *out)
 {
     static const enum cell wider[] = {CELL_U8, CELL_U16, CELL_NONE};
     memset(out, 0, p->replications * sizeof *out);
     if (p->replications == 0 || f->alive == 0 || f->n_most == 0)
         return;
-    bool *todo = mem_array(ROUND_MAX, sizeof *todo);
-    for (uint32_t from = 0; from < p->replications; from += ROUND_MAX) {
-        uint32_t n = p->replications - from < ROUND_MAX ? p->replications - from : ROUND_MAX;
+    struct bounds bounds;
+    uint32_t split = split_of(f, opt);
+    bool has_bounds = !opt->no_bounds && !opt->reference && split < f->n_most;
+    if (has_bounds)
+        bounds_init(&bounds, f, split, p->threads);
+    uint32_t round = round_size(f, has_bounds ? &bounds : NULL);
+    bool *todo = mem_array(round, sizeof *todo);
+    for (uint32_t from = 0; from < p->replications; from += round) {
+        uint32_t n = p->replications - from < round ? p->replications - from : round;
         memset(todo, true, n * sizeof *todo);
         for (size_t i = 0; i < sizeof wider / sizeof wider[0] && any_is(todo, n); i++)
-            engine_round(f, p, opt, wider[i], from, n, todo, out + from);
+            engine_round(f, p, opt, has_bounds ? &bounds : NULL, wider[i], from, n, todo, out + from);
     }
+    if (has_bounds)
+        bounds_fini(&bounds);
     free(todo);
 }
 

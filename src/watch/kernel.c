@@ -120,6 +120,14 @@ INLINE size_t walk_plain(struct walk *w, size_t from, enum cell cell)
     return w->len;
 }
 
+static bool at_least_plain(struct walk *w, uint32_t r, uint32_t n)
+{
+    size_t row = n >> w->ladder->shift;
+    if (w->ladder->block[row] != w->block)
+        shift_plain(w, w->ladder->block[row]);
+    return w->ladder->cell == CELL_U8 ? over_u8(w, r, row) : over_u16(w, r, row);
+}
+
 static size_t walk_plain_u8(struct walk *w, size_t from)
 {
     return walk_plain(w, from, CELL_U8);
@@ -228,6 +236,43 @@ AVX2_INLINE size_t walk_avx2(struct walk *w, size_t from, size_t vectors, bool w
     return k.len;
 }
 
+AVX2 static bool at_least_avx2(struct walk *w, uint32_t r, uint32_t n)
+{
+    size_t row = n >> w->ladder->shift;
+    if (w->ladder->block[row] != w->block)
+        shift_avx2(w, w->ladder->block[row]);
+    return w->ladder->cell == CELL_U8 ? over_avx2_u8(w, r, row) : over_avx2_u16(w, r, row);
+}
+
+/* One replication of bytes in one vector: most places have no event, and the state can stay in a register. */
+AVX2 static size_t walk_one_u8_1(struct walk *w, size_t from)
+{
+    const struct ladder *l = w->ladder;
+    const __m256i *unit = w->unit, *rows = w->rows[0];
+    __m256i s = _mm256_load_si256(w->state);
+    size_t i = from;
+    for (; i < w->len; i++) {
+        uint32_t e = w->first[w->at[i].place], end = w->first[w->at[i].place + 1];
+        if (e == end)
+            continue;
+        size_t row = w->at[i].n >> l->shift;
+        if (l->block[row] != w->block) {
+            _mm256_store_si256(w->state, s);
+            shift_avx2(w, l->block[row]);
+            s = _mm256_load_si256(w->state);
+        }
+        for (; e < end; e++)
+            s = _mm256_adds_epu8(s, _mm256_load_si256(unit + (w->events[e] & 255)));
+        __m256i over = _mm256_subs_epu8(s, _mm256_load_si256(rows + row));
+        if (!_mm256_testz_si256(over, over))
+            break;
+    }
+    _mm256_store_si256(w->state, s);
+    w->passed[0] = 0;
+    w->passed_n = i < w->len;
+    return i;
+}
+
 #define WALK(name, vectors, wide)                                   \
     AVX2 static size_t name(struct walk *w, size_t from)            \
     {                                                               \
@@ -242,8 +287,10 @@ WALK(walk_u16_n, w->ladder->stride / 32, true)
 static struct kernel kernel_avx2(enum cell cell, size_t stride)
 {
     if (cell == CELL_U8)
-        return (struct kernel){stride == 32 ? walk_u8_1 : walk_u8_n};
-    return (struct kernel){stride == 32 ? walk_u16_1 : stride == 64 ? walk_u16_2 : walk_u16_n};
+        return stride == 32 ? (struct kernel){walk_u8_1, walk_one_u8_1, at_least_avx2}
+                            : (struct kernel){walk_u8_n, walk_u8_n, at_least_avx2};
+    size_t (*walk)(struct walk *, size_t) = stride == 32 ? walk_u16_1 : stride == 64 ? walk_u16_2 : walk_u16_n;
+    return (struct kernel){walk, walk, at_least_avx2};
 }
 #endif
 
@@ -255,5 +302,6 @@ struct kernel kernel_for(enum cell cell, size_t stride, bool plain)
 #endif
     (void)stride;
     (void)plain;
-    return (struct kernel){cell == CELL_U8 ? walk_plain_u8 : walk_plain_u16};
+    size_t (*walk)(struct walk *, size_t) = cell == CELL_U8 ? walk_plain_u8 : walk_plain_u16;
+    return (struct kernel){walk, walk, at_least_plain};
 }

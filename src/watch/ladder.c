@@ -28,21 +28,24 @@ static double statistic_real(double total, double c, double expected)
     return rest > 0 ? v + rest * log(rest / (total - expected)) : v;
 }
 
-/* Largest expectation at which c cases still reach the level, rounded up. The statistic falls in it, from infinity at 0
- * to 0 at c: bisection on the logarithm. */
-static double expected_most(double total, double c, double level)
+/* Largest expectation at which c cases still reach the level, rounded up. In u = log(expected) the statistic less the
+ * level is convex and falls, so Newton's steps from its left side only approach the root. start: at most the root; that
+ * of c - 1 serves. */
+static double expected_most(double total, double c, double level, double start)
 {
-    double low = log(c) - 2 - 2 * level / c, high = log(c);
-    while (statistic_real(total, c, exp(low)) < level)
-        low -= 2;
-    for (int i = 0; i < 46; i++) { /* to 1e-13 of a few units */
-        double mid = (low + high) / 2;
-        if (statistic_real(total, c, exp(mid)) >= level)
-            low = mid;
-        else
-            high = mid;
+    double rest = total - c, u = start;
+    if (rest <= 0)
+        return total;
+    for (int i = 0; i < 100; i++) {
+        double expected = exp(u), left = total - expected;
+        double excess = c * (log(c) - u) + rest * log(rest / left) - level;
+        double slope = rest * expected / left - c;
+        double step = excess / -slope;
+        if (!(step > 1e-12))
+            break;
+        u += step;
     }
-    return exp(high) * (1 + 1e-9);
+    return exp(u) * (1 + 1e-9);
 }
 
 unsigned ladder_step_of(double statistic)
@@ -51,7 +54,7 @@ unsigned ladder_step_of(double statistic)
     return s >= LADDER_STEPS ? LADDER_STEPS : s > 0 ? (unsigned)s : 0;
 }
 
-enum { ROWS_MAX = 8192, BLOCK_CASES = 8, U8_MOST = 253, U16_MOST = 65000 };
+enum { ROWS_MAX = 8192, BLOCK_LEAST = 8, BLOCK_MOST = 64, U8_MOST = 253, U16_MOST = 65000 };
 
 static double expected_at(const struct field *f, double n, uint32_t w)
 {
@@ -78,30 +81,48 @@ static double offset_for(const struct field *f, double top)
     return ceil(5.5 * sqrt(top) + expected_at(f, biggest, f->windows - 1)) + 2;
 }
 
-static bool bytes_do(const struct field *f, double top, double offset)
+/* Bytes as they are while counts or thresholds fit; else bytes over a base when what varies around it fits, with as much
+ * expectation to a block as there is room; else words. */
+static void cell_choose(struct ladder *l, enum cell least)
 {
-    if (f->alive + offset < U8_MOST)
-        return true;
-    return offset + threshold_most(f, top) - top + BLOCK_CASES < U8_MOST;
+    const struct field *f = l->f;
+    double top = expected_at(f, f->n_most, f->windows - 1), threshold = threshold_most(f, top);
+    double offset = offset_for(f, top), room = U8_MOST - offset - (threshold - top);
+    l->cell = CELL_U8;
+    if (least == CELL_U8 && (f->alive < U8_MOST || threshold < U8_MOST))
+        return;
+    if (least == CELL_U8 && room >= BLOCK_LEAST) {
+        l->offset = (uint32_t)offset;
+        l->block_cases = room < BLOCK_MOST ? (uint32_t)room : BLOCK_MOST;
+        return;
+    }
+    l->cell = threshold < U16_MOST || f->alive < U16_MOST ? CELL_U16 : CELL_NONE;
 }
 
 static void blocks_make(struct ladder *l)
 {
     const struct field *f = l->f;
     uint32_t last = f->windows - 1;
-    bool in_blocks = l->cell == CELL_U8 && f->alive + l->offset >= U8_MOST;
     l->block = mem_array(l->rows, sizeof *l->block);
-    for (size_t row = 0; in_blocks && row < l->rows; row++)
-        l->block[row] = (uint32_t)(expected_at(f, (double)(row << l->shift), last) / BLOCK_CASES);
+    for (size_t row = 0; l->block_cases > 0 && row < l->rows; row++)
+        l->block[row] = (uint32_t)(expected_at(f, (double)(row << l->shift), last) / l->block_cases);
     l->blocks = l->block[l->rows - 1] + 1;
     l->base = mem_array((size_t)l->blocks * f->windows, sizeof *l->base);
     l->lanes = mem_array(l->blocks, l->stride);
     for (uint32_t b = 0; b < l->blocks; b++)
         for (uint32_t w = f->window_least; w < f->windows; w++) {
-            uint32_t base = (uint32_t)((double)b * BLOCK_CASES * f->within[w] / f->within[last]);
+            uint32_t base = (uint32_t)((double)b * l->block_cases * f->within[w] / f->within[last]);
             l->base[(size_t)b * f->windows + w] = base;
             l->lanes[b * l->stride + w] = (uint8_t)base;
         }
+}
+
+static void *rows_alloc(const struct ladder *l, int fill)
+{
+    size_t bytes = (l->rows * l->stride + 63) / 64 * 64;
+    void *rows = aligned_alloc(64, bytes);
+    ENSURE(rows != NULL);
+    return memset(rows, fill, bytes);
 }
 
 void ladder_init(struct ladder *l, const struct field *f, enum cell least)
@@ -110,23 +131,22 @@ void ladder_init(struct ladder *l, const struct field *f, enum cell least)
     pthread_mutex_init(&l->lock, NULL);
     if (f->windows > 256)
         return;
-    double top = expected_at(f, f->n_most, f->windows - 1), offset = offset_for(f, top);
-    bool bytes = least == CELL_U8 && bytes_do(f, top, offset);
-    bool words = threshold_most(f, top) < U16_MOST || f->alive < U16_MOST;
-    l->cell = bytes ? CELL_U8 : words ? CELL_U16 : CELL_NONE;
-    l->offset = bytes ? (uint32_t)offset : 0;
+    cell_choose(l, least);
     l->stride = (f->windows * (size_t)l->cell + 31) / 32 * 32;
     while (f->n_most >> l->shift >= ROWS_MAX)
         l->shift++;
     l->rows = (f->n_most >> l->shift) + 1;
-    if (l->cell != CELL_NONE)
-        blocks_make(l);
+    if (l->cell == CELL_NONE)
+        return;
+    blocks_make(l);
+    l->full_only = rows_alloc(l, 0xfe);
 }
 
 void ladder_fini(struct ladder *l)
 {
     for (int i = 0; i <= LADDER_STEPS; i++)
         free(atomic_load(&l->step[i]));
+    free(l->full_only);
     free(l->block);
     free(l->base);
     free(l->lanes);
@@ -180,13 +200,10 @@ static void *rows_build(const struct ladder *l, double level)
     for (bool done = false; !done && n <= f->alive; n++) { /* counts over the alive cases cannot occur */
         if (n >= size)
             most = mem_realloc(most, (size *= 2) * sizeof *most);
-        most[n] = level > 0 ? expected_most(f->total, n, level) : n;
+        most[n] = level > 0 ? expected_most(f->total, n, level, n == f->cases_least ? -level : log(most[n - 1]) - 1e-6) : n;
         done = most[n] >= top;
     }
-    size_t bytes = (l->rows * l->stride + 63) / 64 * 64;
-    void *rows = aligned_alloc(64, bytes);
-    ENSURE(rows != NULL);
-    memset(rows, 0xff, bytes);
+    void *rows = rows_alloc(l, 0xff);
     for (uint32_t w = f->window_least; w < f->windows; w++)
         fill_window(l, rows, w, most, n);
     free(most);

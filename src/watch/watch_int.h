@@ -5,6 +5,7 @@
  *   scan.c     time -> windows; the scan of the real data, reported clusters
  *   ladder.c   the statistic turned into integer thresholds
  *   engine.c   maxima of the replications
+ *   bounds.c   what large circles cannot exceed
  *   kernel.c   the inner loop, by vector unit
  */
 #ifndef WATCH_WATCH_INT_H
@@ -78,12 +79,13 @@ struct ladder {
     size_t stride;    /* bytes of a row: a multiple of 32 */
     unsigned shift;   /* row index is n >> shift */
     size_t rows;
-    uint32_t offset, blocks;
+    uint32_t offset, blocks, block_cases; /* block_cases: expectation a block spans; 0 when there is only one */
     uint32_t *block;  /* row -> block, growing */
     uint32_t *base;   /* [block * windows + w] */
     uint8_t *lanes;   /* [block * stride + w]: base as bytes, of which only differences count */
     pthread_mutex_t lock;
     _Atomic(void *) step[LADDER_STEPS + 1];
+    void *full_only;  /* rows that only a saturated count passes */
 };
 /* The smallest cell that does and is not under `least`; CELL_NONE: counts are too large or windows too many. */
 void ladder_init(struct ladder *l, const struct field *f, enum cell least);
@@ -116,12 +118,32 @@ struct walk {
 };
 struct kernel {
     size_t (*walk)(struct walk *w, size_t from);
+    size_t (*walk_one)(struct walk *w, size_t from); /* the same for a single replication */
+    /* Whether the state of replication r is over its own thresholds for n. */
+    bool (*is_over)(struct walk *w, uint32_t r, uint32_t n);
 };
 struct kernel kernel_for(enum cell cell, size_t stride, bool plain);
+
+/* Bounds of groups of centres; bounds.c. */
+struct group {
+    uint32_t from, end; /* centres[from .. end) of the bounds */
+    struct list list;   /* empty when the group has one centre or no circle over split cases */
+    uint32_t split_at;  /* its entries with n <= split */
+};
+struct bounds {
+    const struct field *f;
+    uint32_t split, n;
+    uint32_t *centres;  /* neighbours together */
+    struct group *groups;
+};
+void bounds_init(struct bounds *b, const struct field *f, uint32_t split, uint32_t threads);
+void bounds_fini(struct bounds *b);
 
 /* How to compute; for tests and the benchmark. Results are the same (W1). */
 struct engine_options {
     bool no_vectors;
+    bool no_bounds;
+    uint32_t split; /* circles over so many cases are bounded first; 0 = default */
     bool words;     /* 16-bit cells even where bytes do */
     bool reference; /* scalar event scan with the formula at every count */
 };
