@@ -4,6 +4,8 @@
  */
 #include "fane/cli.h"
 
+#include "base/log.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +69,7 @@ int main(int argc, char **argv)
     struct cli cli = {.data_dir = data && data[0] ? data : "./fane-data"};
     struct err err = {0};
     arena_init(&cli.mem);
+    log_set_level(strcmp(c->name, "serve") == 0 ? LOG_INFO : LOG_WARN); /* a command's words are its own */
     enum rc rc = c->run(&cli, argc - 1, argv + 1, &err);
     cli_progress_end();
     if (rc != RC_OK)
