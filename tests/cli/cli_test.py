@@ -272,6 +272,49 @@ class Hostile(Base):
         self.assertIn("fane init", r.stderr)
 
 
+class Scan(Base):
+    """The clusters of SaTScan's own reports: statistic, dates and members of each; p within Monte Carlo error."""
+
+    def test_satscan_cases(self):
+        for name, p, runs in (("nyc_stp_prospective", 0.255, 207), ("ucdp_car_2013_stp_prospective", 0.010, 999)):
+            with self.subTest(name):
+                folder = os.path.dirname(shared(f"scan/{name}/{name}.prm"))
+                before = sorted(os.listdir(folder))
+                clusters = self.json("scan", os.path.join(folder, name + ".prm"))["clusters"]
+                self.assertEqual(sorted(os.listdir(folder)), before, "nothing is written beside the inputs")
+                members = {}
+                for line in read(os.path.join(folder, name + ".gis.txt")).decode().splitlines():
+                    place, cluster = line.split()[:2]
+                    members.setdefault(cluster, set()).add(place)
+                reported = [x.split() for x in read(os.path.join(folder, name + ".col.txt")).decode().splitlines()]
+                for theirs, ours in zip(reported, clusters):
+                    self.assertIn(f"{ours['statistic']:.6f}", theirs)
+                    self.assertEqual(members[theirs[0]], set(ours["members"]))
+                    day = "/".join(str(int(x)) for x in ours["start"].split("-"))
+                    self.assertIn(day, ["/".join(str(int(y)) for y in x.split("/")) for x in theirs if x.count("/") == 2])
+                error = 3 * (p * (1 - p) * (1 / runs + 1 / 999)) ** 0.5
+                self.assertLess(abs(clusters[0]["p"] - p), error)
+
+    def test_big_synthetic(self):
+        args = ["scan", shared("scan/big_synthetic/a.prm"), "--set", "UseDistanceFromCenterOption=y",
+                "--set", "MaxSpatialSizeInDistanceFromCenter=50"]
+        answers = []
+        for threads in ("1", "3", "4"):
+            r = self.json(*args, "--threads", threads)
+            answers.append(r["clusters"])
+            first = r["clusters"][0]
+            self.assertEqual((round(first["statistic"], 6), first["observed"], round(first["expected"], 2), first["p"]),
+                             (92.083246, 40, 1.53, 0.001))
+        self.assertTrue(all(a == answers[0] for a in answers), "the same on every thread count")
+
+    def test_bad_files_are_named(self):
+        self.assertIn(b"no-such", self.fane("scan", os.path.join(self.dir, "no-such.prm"), code=4).stderr)
+        path = shared("scan/nyc_stp_prospective/nyc_stp_prospective.prm")
+        self.assertIn(b"NoSuchKey", self.fane("scan", path, "--set", "NoSuchKey=1", code=2).stderr)
+        other = shared("scan/nm_spatial_poisson/nm_spatial_poisson.prm")
+        self.assertIn(b"AnalysisType", self.fane("scan", other, code=7).stderr)
+
+
 class Ledger(Base):
     def test_one_flipped_byte_is_named(self):
         self.fane("seed")
@@ -296,6 +339,50 @@ class Ledger(Base):
                 for f, content in whole.items():
                     with open(os.path.join(self.data, f), "wb") as out:
                         out.write(content)
+        self.fane("verify")
+
+
+class Warnings(Base):
+    def test_from_events_to_the_feed(self):
+        """Context events in, scanned, drafted, approved; what is served is read by other people's programs."""
+        sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "crash"))
+        from server import Server
+        self.fane("seed")
+        self.fane("import", "incidents", shared("incidents/ucdp-ged-syria-2016-2017.csv"), "--format", "ucdp-ged", "--context")
+        run = self.json("watch", "run", "--as-of", "2017-06-30")["streams"][1]
+        self.assertTrue(run["scanned"] and run["drafted"] > 0)
+        again = self.json("watch", "run", "--as-of", "2017-06-30")["streams"][1]
+        self.assertEqual((again["clusters"], again["drafted"]), (run["clusters"], 0))
+        drafts = self.json("warning", "list")["warnings"]
+        self.assertTrue(all(w["status"] == "Exercise" and w["state"] == "draft" for w in drafts))
+        code = drafts[0]["code"]
+        self.fane("warning", "approve", code, code=3)
+        self.fane("user", "add", "rev", "--role", "reviewer", stdin=b"a long enough pass phrase\n")
+        self.fane("user", "add", "coord", "--role", "coordinator", stdin=b"a long enough pass phrase\n")
+        self.fane("warning", "approve", code, "--as", "rev", code=3)
+        self.fane("warning", "approve", code, "--as", "coord", "--scope", "Public")
+        self.fane("warning", "reject", drafts[1]["code"], "--as", "coord", code=2)
+        self.fane("warning", "reject", drafts[1]["code"], "--as", "coord", "--reason", "one battle, counted in parts")
+        server = Server(FANE, self.data).start()
+        self.addCleanup(lambda: server.process.poll() is None and server.kill())
+        feed = server.get("/feeds/alerts.atom")[1]
+        shown = json.loads(server.get("/api/v1/warnings")[1])["warnings"]
+        self.assertEqual([(w["code"], w["coarse"]) for w in shown], [(code, True)])
+        cap = self.file("alert.xml", server.get("/alerts/" + shown[0]["id"] + ".xml")[1])
+        self.assertIn(b"<status>Exercise</status>", read(cap))
+        if shutil.which("xmllint"):
+            schema = shared("schemas/CAP-v1.2.xsd")
+            self.assertEqual(subprocess.run(["xmllint", "--nonet", "--noout", "--schema", schema, cap], capture_output=True).returncode, 0)
+        r = subprocess.run(["/usr/bin/python3", "-c", "import sys, feedparser; d = feedparser.parse(sys.stdin.buffer.read()); "
+                            "print(d.bozo, d.version, len(d.entries), d.entries[0].links[0].href)"], input=feed, capture_output=True)
+        if r.returncode == 0:
+            self.assertTrue(r.stdout.startswith(b"False atom10 1 http://"), r.stdout)
+        tile = self.file("0.mvt", server.request("GET", "/tiles/sites/0/0/0.mvt")[1])
+        if shutil.which("ogr2ogr"):
+            out = subprocess.run(["ogr2ogr", "-f", "CSV", "/vsistdout/", tile, "sites"], capture_output=True, text=True).stdout
+            total = sum(int(row["count"]) for row in csv.DictReader(io.StringIO(out)))
+            self.assertEqual(total, self.rows("select count(*) from site where lat is not null")[0][0])
+        server.kill(15)
         self.fane("verify")
 
 

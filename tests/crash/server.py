@@ -45,7 +45,10 @@ class Server:
         c.request(method, path, None if body is None else json.dumps(body),
                   {"Content-Type": "application/json", **(headers or {})})
         r = c.getresponse()
-        return r.status, r.read(), r.headers
+        answer = r.status, r.read(), r.headers
+        if connection is None:
+            c.close()
+        return answer
 
     def get(self, path):
         return self.request("GET", path)
