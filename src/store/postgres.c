@@ -612,5 +612,4 @@ const struct driver postgres_driver = {
     .bulk_open = pg_bulk_open,
     .bulk_row = pg_bulk_row,
     .bulk_close = pg_bulk_close,
-    .savepoints = false,
 };

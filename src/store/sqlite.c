@@ -643,5 +643,4 @@ const struct driver sqlite_driver = {
     .bulk_open = sq_bulk_open,
     .bulk_row = sq_bulk_row,
     .bulk_close = sq_bulk_close,
-    .savepoints = false,
 };

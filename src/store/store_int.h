@@ -98,7 +98,6 @@ struct driver {
                          struct store_bulk **out, struct err *err);
     enum rc (*bulk_row)(struct conn *c, struct store_bulk *b, const struct store_arg *args, struct err *err);
     enum rc (*bulk_close)(struct conn *c, struct store_bulk *b, bool keep, struct err *err); /* frees b */
-    bool savepoints; /* a savepoint per job from the start: cheaper here than running a batch twice (docs/adr/0002) */
 };
 
 extern const struct driver sqlite_driver, postgres_driver;

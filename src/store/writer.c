@@ -188,7 +188,7 @@ static void count_retry(struct store *st, const struct err *why, int turn)
 static void batch_run(struct store *st, struct batch *b)
 {
     int64_t until = clock_monotonic_us() + (int64_t)st->opt.busy_ms * 1000, pause = BACKOFF_FIRST_US;
-    bool careful = st->d->savepoints && !b->alone && b->n > 1;
+    bool careful = false;
     for (int turn = 1;; turn++) {
         struct err why = {0};
         enum outcome got = batch_try(st, b, careful, &why);
