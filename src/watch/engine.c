@@ -514,7 +514,7 @@ static void engine_init(struct engine *e, const struct field *f, const struct en
     pthread_mutex_init(&e->lock, NULL);
     ladder_init(&e->ladder, f, opt->words && least == CELL_U8 ? CELL_U16 : least);
     e->kernel = kernel_for(e->ladder.cell, e->ladder.stride, opt->no_vectors);
-    e->batch_size = batch_size_for(e->ladder.stride, f->alive);
+    e->batch_size = opt->batch ? opt->batch : batch_size_for(e->ladder.stride, f->alive);
     workers_init(e);
     unit_init(e);
 }

@@ -35,12 +35,25 @@ INLINE bool tell_passed(struct walk *w, size_t i, bool (*is_over)(const struct w
     return w->passed_n > 0;
 }
 
-/* Differences of bases between two blocks, lane by lane. */
-static void shift_lanes(const struct walk *w, uint32_t to, uint8_t *out)
+/* Differences of bases between two blocks, lane by lane. False when one is too far for a byte: then nothing that the states
+ * hold can be kept. */
+static bool shift_lanes(const struct walk *w, uint32_t to, uint8_t *out)
 {
-    const uint8_t *a = w->ladder->lanes + w->block * w->ladder->stride, *b = w->ladder->lanes + to * w->ladder->stride;
-    for (size_t i = 0; i < w->ladder->stride; i++)
+    uint32_t windows = w->ladder->f->windows, far = 0;
+    const uint32_t *a = w->ladder->base + (size_t)w->block * windows, *b = w->ladder->base + (size_t)to * windows;
+    memset(out, 0, w->ladder->stride);
+    for (uint32_t i = 0; i < windows; i++) {
         out[i] = (uint8_t)(b[i] - a[i]);
+        far |= b[i] - a[i];
+    }
+    return far < 256;
+}
+
+/* Only bytes have blocks. */
+static void shift_all_full(struct walk *w)
+{
+    for (uint32_t r = 0; r < w->replications; r++)
+        w->is_full[r] = true;
 }
 
 /* --- plain --- */
@@ -85,11 +98,11 @@ static unsigned add_u16(uint16_t *s, const uint16_t *unit, const uint16_t *row, 
     return over;
 }
 
-/* Only bytes have blocks. */
 static void shift_plain(struct walk *w, uint32_t to)
 {
     uint8_t by[256];
-    shift_lanes(w, to, by);
+    if (!shift_lanes(w, to, by))
+        shift_all_full(w);
     for (uint32_t r = 0; r < w->replications; r++) {
         uint8_t *s = (uint8_t *)w->state + r * w->ladder->stride;
         for (size_t i = 0; i < w->ladder->stride; i++) {
@@ -175,7 +188,8 @@ AVX2 static void shift_avx2(struct walk *w, uint32_t to)
 {
     uint8_t by[256];
     size_t vectors = w->ladder->stride / 32;
-    shift_lanes(w, to, by);
+    if (!shift_lanes(w, to, by))
+        shift_all_full(w);
     for (uint32_t r = 0; r < w->replications; r++)
         for (size_t v = 0; v < vectors; v++) {
             __m256i *s = (__m256i *)w->state + r * vectors + v;

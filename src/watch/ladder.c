@@ -108,13 +108,10 @@ static void blocks_make(struct ladder *l)
         l->block[row] = (uint32_t)(expected_at(f, (double)(row << l->shift), last) / l->block_cases);
     l->blocks = l->block[l->rows - 1] + 1;
     l->base = mem_array((size_t)l->blocks * f->windows, sizeof *l->base);
-    l->lanes = mem_array(l->blocks, l->stride);
     for (uint32_t b = 0; b < l->blocks; b++)
-        for (uint32_t w = f->window_least; w < f->windows; w++) {
-            uint32_t base = (uint32_t)((double)b * l->block_cases * f->within[w] / f->within[last]);
-            l->base[(size_t)b * f->windows + w] = base;
-            l->lanes[b * l->stride + w] = (uint8_t)base;
-        }
+        for (uint32_t w = f->window_least; w < f->windows; w++)
+            l->base[(size_t)b * f->windows + w] =
+                (uint32_t)((double)b * l->block_cases * f->within[w] / f->within[last]);
 }
 
 static void *rows_alloc(const struct ladder *l, int fill)
@@ -149,7 +146,6 @@ void ladder_fini(struct ladder *l)
     free(l->full_only);
     free(l->block);
     free(l->base);
-    free(l->lanes);
     pthread_mutex_destroy(&l->lock);
 }
 

@@ -82,7 +82,6 @@ struct ladder {
     uint32_t offset, blocks, block_cases; /* block_cases: expectation a block spans; 0 when there is only one */
     uint32_t *block;  /* row -> block, growing */
     uint32_t *base;   /* [block * windows + w] */
-    uint8_t *lanes;   /* [block * stride + w]: base as bytes, of which only differences count */
     pthread_mutex_t lock;
     _Atomic(void *) step[LADDER_STEPS + 1];
     void *full_only;  /* rows that only a saturated count passes */
@@ -145,6 +144,7 @@ struct engine_options {
     bool no_bounds;
     uint32_t split; /* circles over so many cases are bounded first; 0 = default */
     bool words;     /* 16-bit cells even where bytes do */
+    uint32_t batch; /* replications that share a walk; 0 = default */
     bool reference; /* scalar event scan with the formula at every count */
 };
 /* out[replications] */
