@@ -102,10 +102,11 @@ double watch_gumbel_p(const double *maxima, size_t n, double x)
     if (n < 99)
         return NAN;
     for (size_t i = 0; i < n; i++)
-        mean += maxima[i] / (double)n;
+        mean += maxima[i];
+    mean /= (double)n;
     for (size_t i = 0; i < n; i++)
         square += (maxima[i] - mean) * (maxima[i] - mean);
-    if (square == 0)
+    if (square <= 1e-20 * (double)n * mean * mean) /* all equal, but for rounding */
         return NAN;
     double beta = sqrt(6 * square / ((double)n - 1)) / 3.14159265358979323846;
     double mu = mean - 0.57721566490153286 * beta;
