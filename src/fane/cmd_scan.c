@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * fane scan FILE.prm: SaTScan's parameter file, its data files beside it, the answer on stdout. Nothing is ever written
- * next to the inputs or to the file's own ResultsFile; --out DIR gets tables of its own names.
+ * next to the inputs or to the file's own ResultsFile; --out DIR gets tables of its own names, and may not be a folder
+ * that an input or the ResultsFile lies in.
  */
 #include "fane/cli.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -101,6 +103,25 @@ static enum rc write_table(struct arena *mem, const char *dir, const char *name,
     return rc;
 }
 
+static bool lies_in(struct arena *mem, const char *file, const char *dir)
+{
+    struct stat a, b;
+    const char *slash = strrchr(file, '/');
+    const char *folder = !slash ? "." : slash == file ? "/" : str_z(mem, (struct str){file, (size_t)(slash - file)});
+    return stat(folder, &a) == 0 && stat(dir, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static enum rc out_check(struct cli *cli, const char *dir, const char *prm, const struct scan_job *j, struct err *err)
+{
+    const char *const files[] = {prm, beside(&cli->mem, prm, j->plan.case_file),
+                                 beside(&cli->mem, prm, j->plan.coordinates_file),
+                                 j->plan.results_file.n ? beside(&cli->mem, prm, j->plan.results_file) : prm};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (lies_in(&cli->mem, files[i], dir))
+            return err_set(err, RC_INVALID, "--out %s: '%s' lies there; name another folder", dir, files[i]);
+    return RC_OK;
+}
+
 static enum rc write_out(struct cli *cli, const char *dir, const struct scan_job *j, struct err *err)
 {
     struct buf b;
@@ -148,11 +169,16 @@ enum rc cmd_scan(struct cli *cli, int argc, char **argv, struct err *err)
     int64_t from = clock_monotonic_us();
     struct scan_job *j = ARENA_NEW(&cli->mem, struct scan_job);
     TRY(job_read(cli, file, &set, j, err));
+    if (out)
+        TRY(out_check(cli, out, file, j, err));
     if (threads >= 0)
         j->plan.params.threads = (uint32_t)threads;
     struct watch_points points = {j->plan.coordinates, j->places.n, j->places.a, j->places.b};
     struct watch_cases cases = {j->cases.n, j->cases.at};
-    TRY(watch_scan_stp(&points, &cases, &j->plan.params, &cli->mem, &j->result, err));
+    cli_progress("scanning %zu places, %u replications", j->places.n, j->plan.params.replications);
+    enum rc rc = watch_scan_stp(&points, &cases, &j->plan.params, &cli->mem, &j->result, err);
+    cli_progress_end();
+    TRY(rc);
     j->seconds = (double)(clock_monotonic_us() - from) / 1e6;
     if (out)
         TRY(write_out(cli, out, j, err));

@@ -179,9 +179,30 @@ AVX2 static bool over_avx2_u16(const struct walk *w, uint32_t r, size_t row)
     return over_avx2(w, r, row, true);
 }
 
-AVX2 static bool tell_avx2(struct walk *w, bool wide, size_t i)
+/* tell_passed once more: through its function pointer no compiler inlines what is hot here. */
+AVX2_INLINE bool tell_avx2(struct walk *w, bool wide, size_t i)
 {
-    return wide ? tell_passed(w, i, over_avx2_u16) : tell_passed(w, i, over_avx2_u8);
+    uint64_t told[PASSED_MAX / 64] = {0};
+    size_t row = w->at[i].n >> w->ladder->shift;
+    w->passed_n = 0;
+    for (uint32_t e = w->first[w->at[i].place]; e < w->first[w->at[i].place + 1]; e++) {
+        unsigned r = w->events[e] >> 8;
+        if (!over_avx2(w, r, row, wide) || (told[r / 64] >> r % 64 & 1))
+            continue;
+        told[r / 64] |= UINT64_C(1) << r % 64;
+        w->passed[w->passed_n++] = (uint8_t)r;
+    }
+    return w->passed_n > 0;
+}
+
+AVX2 static bool tell_avx2_u8(struct walk *w, size_t i)
+{
+    return tell_avx2(w, false, i);
+}
+
+AVX2 static bool tell_avx2_u16(struct walk *w, size_t i)
+{
+    return tell_avx2(w, true, i);
 }
 
 AVX2 static void shift_avx2(struct walk *w, uint32_t to)
@@ -244,7 +265,7 @@ AVX2_INLINE size_t walk_avx2(struct walk *w, size_t from, size_t vectors, bool w
             shift_avx2(w, block[row]);
         for (; e < end; e++)
             over = step_avx2(&k, *e, least, vectors, wide, over);
-        if (!_mm256_testz_si256(over, over) && tell_avx2(w, wide, i))
+        if (!_mm256_testz_si256(over, over) && (wide ? tell_avx2_u16(w, i) : tell_avx2_u8(w, i)))
             return i;
     }
     return k.len;
