@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * The space-time permutation scan of data/scan/big_synthetic, 999 replications, with 1, 2 and 4 threads, from files read
- * to clusters found. The peer, SaTScan 10.3.2, cannot be installed here: its figures are those that came with the data
- * (4 processes; the one for half of all cases is extrapolated from 99 replications) and its report is what our
+ * The space-time permutation scan of data/scan/big_synthetic, 999 replications, with 1, 2 and 4 threads, from files
+ * read to clusters found. The peer, SaTScan 10.3.2, cannot be installed here: its figures are those that came with the
+ * data (4 processes; the one for half of all cases is extrapolated from 99 replications) and its report is what our
  * statistic must equal. The maxima of all replications must have the same bits with any number of threads.
  */
 #include "bench_util.h"
@@ -44,12 +44,15 @@ static void input_read(struct arena *mem, bool within_50_km, struct input *in)
 {
     struct err err = {0};
     must(prm_read(STR("a.prm"), shared_file("a.prm", mem), mem, &in->prm, &err), &err);
-    must(prm_set(&in->prm, within_50_km ? "UseDistanceFromCenterOption=y" : "UseDistanceFromCenterOption=n", mem, &err), &err);
+    must(prm_set(&in->prm, within_50_km ? "UseDistanceFromCenterOption=y" : "UseDistanceFromCenterOption=n", mem, &err),
+         &err);
     must(prm_set(&in->prm, "MaxSpatialSizeInDistanceFromCenter=50", mem, &err), &err);
     must(prm_set(&in->prm, "MonteCarloReps=999", mem, &err), &err);
     must(prm_plan(&in->prm, &in->plan, &err), &err);
-    must(satscan_read_places(STR("a.geo"), shared_file("a.geo", mem), in->plan.coordinates, mem, &in->places, &err), &err);
-    must(satscan_read_cases(STR("a.cas"), shared_file("a.cas", mem), &in->plan, &in->places, mem, &in->cases, &err), &err);
+    must(satscan_read_places(STR("a.geo"), shared_file("a.geo", mem), in->plan.coordinates, mem, &in->places, &err),
+         &err);
+    must(satscan_read_cases(STR("a.cas"), shared_file("a.cas", mem), &in->plan, &in->places, mem, &in->cases, &err),
+         &err);
 }
 
 static double run(bool within_50_km, uint32_t threads, struct sha256 *maxima)
@@ -70,7 +73,8 @@ static double run(bool within_50_km, uint32_t threads, struct sha256 *maxima)
     snprintf(statistic, sizeof statistic, "%.6f", r.clusters_n ? r.clusters[0].statistic : 0);
     struct str report = shared_file("satscan-report-50km.txt", &mem);
     if (!str_contains(report, str_printf(&mem, "Test statistic........: %s", statistic)) ||
-        strcmp(statistic, "92.083246") != 0 || r.clusters[0].observed != 40 || fabs(r.clusters[0].expected - 1.53) > 0.005) {
+        strcmp(statistic, "92.083246") != 0 || r.clusters[0].observed != 40 ||
+        fabs(r.clusters[0].expected - 1.53) > 0.005) {
         fprintf(stderr, "bench_scan: statistic %s is not SaTScan's\n", statistic);
         exit(1);
     }
@@ -95,7 +99,8 @@ static void bench(const char *name, bool within_50_km, double peer_s)
             }
         }
         double s = bench_median(seconds, BENCH_RUNS);
-        printf("{\"name\":\"%s\",\"unit\":\"s\",\"threads\":%u,\"ours\":%.4g,\"peer_name\":\"SaTScan 10.3.2, 4 processes, published "
+        printf("{\"name\":\"%s\",\"unit\":\"s\",\"threads\":%u,\"ours\":%.4g,\"peer_name\":\"SaTScan 10.3.2, 4 "
+               "processes, published "
                "with the data\",\"peer\":%g,\"times_faster\":%.4g,\"statistic\":92.083246,\"peak_mb\":%.0f}\n",
                name, threads[t], s, peer_s, peer_s / s, bench_peak_mb());
         fflush(stdout);
@@ -104,7 +109,8 @@ static void bench(const char *name, bool within_50_km, double peer_s)
 
 int main(void)
 {
-    fprintf(stderr, "bench_scan: SaTScan cannot be installed here; its figures are from the data's README and the targets\n");
+    fprintf(stderr,
+            "bench_scan: SaTScan cannot be installed here; its figures are from the data's README and the targets\n");
     bench("scan_50_km", true, 30.7);
     bench("scan_half_of_cases", false, 430);
     return 0;

@@ -34,7 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct arena mem;
     struct satscan_places places;
     struct satscan_cases cases;
-    struct prm_plan plan = {.params = watch_params_default(), .drop_unknown_places = n & 1, .drop_outside_period = n & 2,
+    struct prm_plan plan = {.params = watch_params_default(),
+                            .drop_unknown_places = n & 1,
+                            .drop_outside_period = n & 2,
                             .coordinates = n & 4 ? WATCH_CARTESIAN : WATCH_LAT_LON};
     struct err err = {0};
     struct str geo = {(const char *)data, n}, cas = STR_NONE;

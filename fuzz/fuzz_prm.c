@@ -19,12 +19,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (prm_read(STR("fuzz.prm"), text, &mem, &prm, &err) == RC_OK) {
         enum rc rc = prm_plan(&prm, &plan, &err);
         if (rc == RC_OK)
-            ENSURE(plan.case_file.n > 0 && plan.params.replications <= WATCH_REPLICATIONS_MAX && plan.params.length > 0 &&
-                   plan.params.max_percent > 0);
+            ENSURE(plan.case_file.n > 0 && plan.params.replications <= WATCH_REPLICATIONS_MAX &&
+                   plan.params.length > 0 && plan.params.max_percent > 0);
         else
             ENSURE(err.text[0] != '\0');
         str_cut(text, '\n', &head, &text);
-        if (prm_set(&prm, str_z(&mem, str_clip(head, 200)), &mem, &err) == RC_OK && prm_plan(&prm, &plan, &err) != RC_OK)
+        if (prm_set(&prm, str_z(&mem, str_clip(head, 200)), &mem, &err) == RC_OK &&
+            prm_plan(&prm, &plan, &err) != RC_OK)
             ENSURE(err.text[0] != '\0');
     }
     arena_fini(&mem);

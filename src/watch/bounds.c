@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Groups of neighbouring centres and the list that bounds all their circles: it takes each place at the least n at which
- * any centre of the group takes it. When it has taken all places up to n, it holds every circle of the group with at
- * most n cases. A bound serves only as long as it holds little more than its circles, so a centre joins a group only
+ * Groups of neighbouring centres and the list that bounds all their circles: it takes each place at the least n at
+ * which any centre of the group takes it. When it has taken all places up to n, it holds every circle of the group with
+ * at most n cases. A bound serves only as long as it holds little more than its circles, so a centre joins a group only
  * while that is so for all circles over `split` cases; smaller circles are scanned one by one.
  */
 #include "watch/watch_int.h"
@@ -15,7 +15,8 @@
 #include "geo/geo.h"
 
 enum { CHUNK = 64 }; /* centres in whose run groups are formed; fixed, so that groups do not depend on threads */
-static const double SLACK = 1.5; /* surplus allowed, in standard deviations of the expected count; measured: bench/scan */
+static const double SLACK =
+    1.5; /* surplus allowed, in standard deviations of the expected count; measured: bench/scan */
 
 struct placed {
     uint64_t cell;
@@ -65,11 +66,11 @@ static void order_centres(const struct places *p, uint32_t *out)
 struct making {
     const struct field *f;
     uint32_t split;
-    double surplus;                 /* allowed at n: surplus * sqrt(n) */
-    uint32_t *least;                /* place -> least n, 0 = not in the group */
-    uint32_t *cases_at;             /* n -> cases of the places whose least n it is */
-    uint32_t *touched, touched_n;   /* places in the group */
-    struct entry *undo;             /* place and its least n before the last centre joined */
+    double surplus;               /* allowed at n: surplus * sqrt(n) */
+    uint32_t *least;              /* place -> least n, 0 = not in the group */
+    uint32_t *cases_at;           /* n -> cases of the places whose least n it is */
+    uint32_t *touched, touched_n; /* places in the group */
+    struct entry *undo;           /* place and its least n before the last centre joined */
     uint32_t undo_n;
 };
 

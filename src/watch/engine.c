@@ -26,8 +26,13 @@
 
 #include "base/threads.h"
 
-enum { BATCH_MAX = 128, ROUND_MAX = 4096, BATCH_EVENTS_MAX = 32 * 1000 * 1000,
-       ROUND_EVENTS_MAX = 256 * 1000 * 1000, ROUND_FLAGS_MAX = 256 * 1000 * 1000 };
+enum {
+    BATCH_MAX = 128,
+    ROUND_MAX = 4096,
+    BATCH_EVENTS_MAX = 32 * 1000 * 1000,
+    ROUND_EVENTS_MAX = 256 * 1000 * 1000,
+    ROUND_FLAGS_MAX = 256 * 1000 * 1000
+};
 /* measured: bench/scan */
 enum { SAMPLE_SHARE = 64, CHUNK_CENTRES = 512, CHUNK_GROUPS = 64, SPLIT_EXPECTED = 24 };
 
@@ -140,9 +145,18 @@ static struct walk walk_begin(struct engine *e, struct worker *w, struct batch *
         memset(w->state, (int)e->ladder.offset, b->n * e->ladder.stride);
     else
         memset(w->state, 0, b->n * e->ladder.stride);
-    return (struct walk){.at = l->at, .len = l->len, .first = b->first, .events = b->events, .state = w->state,
-                         .replications = b->n, .unit = e->unit, .least = ladder_rows(&e->ladder, batch_least(b)),
-                         .rows = b->rows, .ladder = &e->ladder, .is_full = b->is_full, .passed = w->passed};
+    return (struct walk){.at = l->at,
+                         .len = l->len,
+                         .first = b->first,
+                         .events = b->events,
+                         .state = w->state,
+                         .replications = b->n,
+                         .unit = e->unit,
+                         .least = ladder_rows(&e->ladder, batch_least(b)),
+                         .rows = b->rows,
+                         .ladder = &e->ladder,
+                         .is_full = b->is_full,
+                         .passed = w->passed};
 }
 
 static void best_set(struct engine *e, struct batch *b, uint32_t r, double value)
@@ -196,8 +210,8 @@ static void flag_passed(struct engine *e, struct batch *b, const struct walk *k,
     }
 }
 
-/* Notes which replications could have a better circle of more than split cases in this group. Full counts are looked for
- * all the way: a base moved under one would hide it. */
+/* Notes which replications could have a better circle of more than split cases in this group. Full counts are looked
+ * for all the way: a base moved under one would hide it. */
 static void scan_bound(struct engine *e, struct worker *w, struct batch *b, uint32_t group)
 {
     const struct group *g = &e->bounds->groups[group];
@@ -287,7 +301,8 @@ static uint32_t gcd(uint32_t a, uint32_t b)
     return b ? gcd(b, a % b) : a;
 }
 
-/* A stride near n / golden ratio without common factor: any stretch of centre numbers i * stride mod n is spread out. */
+/* A stride near n / golden ratio without common factor: any stretch of centre numbers i * stride mod n is spread out.
+ */
 static uint32_t spread_stride(uint32_t n)
 {
     uint32_t s = (uint32_t)(n * 0.6180339887) + 1;

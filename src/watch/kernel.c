@@ -35,8 +35,8 @@ INLINE bool tell_passed(struct walk *w, size_t i, bool (*is_over)(const struct w
     return w->passed_n > 0;
 }
 
-/* Differences of bases between two blocks, lane by lane. False when one is too far for a byte: then nothing that the states
- * hold can be kept. */
+/* Differences of bases between two blocks, lane by lane. False when one is too far for a byte: then nothing that the
+ * states hold can be kept. */
 static bool shift_lanes(const struct walk *w, uint32_t to, uint8_t *out)
 {
     uint32_t windows = w->ladder->f->windows, far = 0;
@@ -154,7 +154,7 @@ static size_t walk_plain_u16(struct walk *w, size_t from)
 /* --- AVX2 --- */
 
 #if HAS_AVX2
-#define AVX2 __attribute__((target("avx2")))
+#define AVX2        __attribute__((target("avx2")))
 #define AVX2_INLINE static inline __attribute__((always_inline, target("avx2")))
 
 AVX2_INLINE bool over_avx2(const struct walk *w, uint32_t r, size_t row, bool wide)
@@ -308,10 +308,10 @@ AVX2 static size_t walk_one_u8_1(struct walk *w, size_t from)
     return i;
 }
 
-#define WALK(name, vectors, wide)                                   \
-    AVX2 static size_t name(struct walk *w, size_t from)            \
-    {                                                               \
-        return walk_avx2(w, from, (vectors), (wide));               \
+#define WALK(name, vectors, wide)                                                                                      \
+    AVX2 static size_t name(struct walk *w, size_t from)                                                               \
+    {                                                                                                                  \
+        return walk_avx2(w, from, (vectors), (wide));                                                                  \
     }
 WALK(walk_u8_1, 1, false)
 WALK(walk_u8_n, w->ladder->stride / 32, false)

@@ -81,8 +81,8 @@ static double offset_for(const struct field *f, double top)
     return ceil(5.5 * sqrt(top) + expected_at(f, biggest, f->windows - 1)) + 2;
 }
 
-/* Bytes as they are while counts or thresholds fit; else bytes over a base when what varies around it fits, with as much
- * expectation to a block as there is room; else words. */
+/* Bytes as they are while counts or thresholds fit; else bytes over a base when what varies around it fits, with as
+ * much expectation to a block as there is room; else words. */
 static void cell_choose(struct ladder *l, enum cell least)
 {
     const struct field *f = l->f;
@@ -196,7 +196,8 @@ static void *rows_build(const struct ladder *l, double level)
     for (bool done = false; !done && n <= f->alive; n++) { /* counts over the alive cases cannot occur */
         if (n >= size)
             most = mem_realloc(most, (size *= 2) * sizeof *most);
-        most[n] = level > 0 ? expected_most(f->total, n, level, n == f->cases_least ? -level : log(most[n - 1]) - 1e-6) : n;
+        most[n] =
+            level > 0 ? expected_most(f->total, n, level, n == f->cases_least ? -level : log(most[n - 1]) - 1e-6) : n;
         done = most[n] >= top;
     }
     void *rows = rows_alloc(l, 0xff);

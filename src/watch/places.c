@@ -296,7 +296,8 @@ static void list_build(void *ctx, size_t centre, size_t worker)
 static uint32_t pack_places(struct list_job *j, const struct places *p, const uint32_t *cases_of, struct arena *mem)
 {
     uint32_t *with = ARENA_NEW_N(mem, uint32_t, p->n), n = 0;
-    double *x = ARENA_NEW_N(mem, double, p->n), *y = ARENA_NEW_N(mem, double, p->n), *z = ARENA_NEW_N(mem, double, p->n);
+    double *x = ARENA_NEW_N(mem, double, p->n), *y = ARENA_NEW_N(mem, double, p->n),
+           *z = ARENA_NEW_N(mem, double, p->n);
     for (uint32_t i = 0; i < p->n; i++)
         if (cases_of[i] > 0) {
             x[n] = p->x[i];
@@ -345,7 +346,9 @@ void places_lists_free(struct field *f)
 
 uint32_t places_members(const struct places *p, uint32_t centre, uint32_t last, uint32_t *out)
 {
-    struct order o = {.p = p, .d2 = mem_array(p->n, sizeof(double)), .a = mem_array(p->n, sizeof(uint64_t)),
+    struct order o = {.p = p,
+                      .d2 = mem_array(p->n, sizeof(double)),
+                      .a = mem_array(p->n, sizeof(uint64_t)),
                       .b = mem_array(p->n, sizeof(uint64_t))};
     for (uint32_t i = 0; i < p->n; i++)
         o.d2[i] = places_distance2(p, centre, i);

@@ -224,9 +224,16 @@ static int key_find(struct str name)
 /* Keys that come once per data set, or describe a source to import: known to SaTScan, not to us. */
 static bool is_known_family(struct str name)
 {
-    static const char *const families[] = {"CaseFile", "ControlFile", "PopulationFile", "DataSet", "Polygon",
-                                           "CoordinatesFile", "GridFile", "MaxCirclePopulationFile",
-                                           "AdjustmentsByKnownRelativeRisksFilename", "AlternativeHypothesisFilename"};
+    static const char *const families[] = {"CaseFile",
+                                           "ControlFile",
+                                           "PopulationFile",
+                                           "DataSet",
+                                           "Polygon",
+                                           "CoordinatesFile",
+                                           "GridFile",
+                                           "MaxCirclePopulationFile",
+                                           "AdjustmentsByKnownRelativeRisksFilename",
+                                           "AlternativeHypothesisFilename"};
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         size_t n = strlen(families[i]);
         if (name.n > n && str_is_equal_nocase(str_slice(name, 0, n), str_of(families[i])) &&
@@ -260,8 +267,10 @@ static enum rc assign(struct prm *p, struct str text, uint32_t line, struct err 
     if (k < 0 && is_known_family(key)) {
         if (value.n == 0)
             return RC_OK;
-        return err_set(err, RC_UNSUPPORTED, "%s" STR_FMT "=" STR_FMT " is not supported yet by this version: one data set "
-                       "in SaTScan's own text format is", at, STR_ARG(str_clip(key, 80)), STR_ARG(str_clip(value, 80)));
+        return err_set(err, RC_UNSUPPORTED,
+                       "%s" STR_FMT "=" STR_FMT " is not supported yet by this version: one data set "
+                       "in SaTScan's own text format is",
+                       at, STR_ARG(str_clip(key, 80)), STR_ARG(str_clip(value, 80)));
     }
     if (k < 0)
         return err_set(err, RC_INVALID, "%s'" STR_FMT "' is not a SaTScan parameter", at, STR_ARG(str_clip(key, 80)));
@@ -278,7 +287,8 @@ enum rc prm_read(struct str name, struct str text, struct arena *mem, struct prm
     struct str rest = text, line;
     p->name = name;
     if (text.n > SATSCAN_PRM_MAX)
-        return err_set(err, RC_TOO_LARGE, STR_FMT ": a parameter file is at most %d bytes", STR_ARG(name), SATSCAN_PRM_MAX);
+        return err_set(err, RC_TOO_LARGE, STR_FMT ": a parameter file is at most %d bytes", STR_ARG(name),
+                       SATSCAN_PRM_MAX);
     if (str_starts_with(rest, STR("\xef\xbb\xbf")))
         rest = str_slice(rest, 3, rest.n);
     for (uint32_t n = 1; rest.n > 0; n++) {
@@ -312,15 +322,16 @@ static enum rc refuse(const struct prm *p, int k, struct str value, const char *
 {
     char at[340];
     where(p, p->line[k], at, sizeof at);
-    return err_set(err, RC_UNSUPPORTED, "%s%s=" STR_FMT " is not supported yet by this version: %s is", at, KEYS[k].name,
-                   STR_ARG(str_clip(value, 80)), instead);
+    return err_set(err, RC_UNSUPPORTED, "%s%s=" STR_FMT " is not supported yet by this version: %s is", at,
+                   KEYS[k].name, STR_ARG(str_clip(value, 80)), instead);
 }
 
 static enum rc bad_value(const struct prm *p, enum key k, const char *what, struct err *err)
 {
     char at[340];
     where(p, p->line[k], at, sizeof at);
-    return err_set(err, RC_INVALID, "%s%s=" STR_FMT ": %s", at, KEYS[k].name, STR_ARG(str_clip(value_of(p, k), 80)), what);
+    return err_set(err, RC_INVALID, "%s%s=" STR_FMT ": %s", at, KEYS[k].name, STR_ARG(str_clip(value_of(p, k), 80)),
+                   what);
 }
 
 static enum rc get_int(const struct prm *p, enum key k, int64_t low, int64_t high, int64_t *out, struct err *err)

@@ -14,7 +14,7 @@
 #include "watch/watch.h"
 
 enum {
-    SATSCAN_PRM_MAX = 1 << 20,  /* bytes */
+    SATSCAN_PRM_MAX = 1 << 20, /* bytes */
     SATSCAN_DATA_MAX = 1 << 29,
     SATSCAN_ID_MAX = 256,
     SATSCAN_KEYS_MAX = 320
@@ -56,8 +56,8 @@ struct satscan_cases {
     size_t dropped_outside_period, dropped_unknown_places; /* rows */
 };
 MUST_CHECK enum rc satscan_read_cases(struct str name, struct str text, const struct prm_plan *plan,
-                                      const struct satscan_places *places, struct arena *mem,
-                                      struct satscan_cases *out, struct err *err);
+                                      const struct satscan_places *places, struct arena *mem, struct satscan_cases *out,
+                                      struct err *err);
 
 /* YYYY/MM/DD or YYYY-MM-DD, one or two digits for month and day. */
 bool satscan_parse_date(struct str s, int64_t *day);

@@ -25,7 +25,8 @@ static enum rc row_error(const struct row *r, enum rc rc, size_t field, const ch
     struct str v = field > 0 && field <= r->n ? str_clip(r->field[field - 1], 60) : STR_NONE;
     if (field == 0)
         return err_set(err, rc, STR_FMT ":%u: %s", STR_ARG(r->name), r->line, what);
-    return err_set(err, rc, STR_FMT ":%u: field %zu '" STR_FMT "': %s", STR_ARG(r->name), r->line, field, STR_ARG(v), what);
+    return err_set(err, rc, STR_FMT ":%u: field %zu '" STR_FMT "': %s", STR_ARG(r->name), r->line, field, STR_ARG(v),
+                   what);
 }
 
 static bool is_space(char c)
@@ -106,8 +107,10 @@ bool satscan_parse_date(struct str s, int64_t *day)
 static enum rc row_place(const struct row *r, enum watch_coordinates kind, double *a, double *b, struct err *err)
 {
     if (r->n != 3)
-        return row_error(r, RC_INVALID, 0, kind == WATCH_LAT_LON ? "expected: id, latitude, longitude"
-                                                                : "expected: id, x, y (more dimensions are not supported)", err);
+        return row_error(r, RC_INVALID, 0,
+                         kind == WATCH_LAT_LON ? "expected: id, latitude, longitude"
+                                               : "expected: id, x, y (more dimensions are not supported)",
+                         err);
     if (r->field[0].n == 0 || r->field[0].n > SATSCAN_ID_MAX)
         return row_error(r, RC_INVALID, 0, "the id is empty or too long", err);
     if (!str_parse_f64(r->field[1], a))
@@ -136,8 +139,8 @@ static int placed_id_compare(const void *pa, const void *pb)
     return c ? c : l->line < r->line ? -1 : l->line > r->line;
 }
 
-/* Sorted by id, as SaTScan numbers its places: it decides which of two tied centres is named. A place given twice is fine
- * when its coordinates are the same: the later row goes. */
+/* Sorted by id, as SaTScan numbers its places: it decides which of two tied centres is named. A place given twice is
+ * fine when its coordinates are the same: the later row goes. */
 static enum rc places_keep(struct placed_id *all, size_t n, const struct row *r, struct arena *mem,
                            struct satscan_places *out, struct err *err)
 {

@@ -34,8 +34,8 @@ static void add_cluster(struct buf *out, enum watch_coordinates kind, const stru
     add_date(out, c->start_day);
     buf_add_z(out, " to ");
     add_date(out, c->end_day);
-    buf_printf(out, ", around " STR_FMT " (%g, %g), radius %.2f%s\n", STR_ARG(places->ids[c->centre]), places->a[c->centre],
-               places->b[c->centre], c->radius_km, unit);
+    buf_printf(out, ", around " STR_FMT " (%g, %g), radius %.2f%s\n", STR_ARG(places->ids[c->centre]),
+               places->a[c->centre], places->b[c->centre], c->radius_km, unit);
     buf_printf(out, "   Observed %u, expected %.2f, ratio %.2f, test statistic %.6f\n", c->observed, c->expected,
                c->observed / c->expected, c->statistic);
     if (r->replications > 0) {
@@ -72,8 +72,9 @@ void satscan_write_report(const struct prm_plan *plan, const struct satscan_plac
         buf_add_z(out, "\nNo cluster.\n");
     for (size_t i = 0; i < r->clusters_n; i++)
         add_cluster(out, plan->coordinates, places, &r->clusters[i], r, i);
-    buf_add_z(out, "\nA cluster says that cases stand closer together in place and time than the place's and the day's own\n"
-                   "counts explain. It can come from the event or from how it was reported.\n");
+    buf_add_z(out,
+              "\nA cluster says that cases stand closer together in place and time than the place's and the day's own\n"
+              "counts explain. It can come from the event or from how it was reported.\n");
 }
 
 /* RFC 4180 quoting; an id is text from a file. A leading formula sign is quoted too, for spreadsheets' sake. */
@@ -98,8 +99,9 @@ static void add_real(struct buf *out, double v, int decimals)
 
 void satscan_write_clusters_csv(const struct satscan_places *places, const struct watch_result *r, struct buf *out)
 {
-    buf_add_z(out, "cluster,centre,a,b,radius_km,span_km,start,end,places,statistic,p,gumbel_p,recurrence_days,observed,"
-                   "expected,observed_per_expected\r\n");
+    buf_add_z(out,
+              "cluster,centre,a,b,radius_km,span_km,start,end,places,statistic,p,gumbel_p,recurrence_days,observed,"
+              "expected,observed_per_expected\r\n");
     for (size_t i = 0; i < r->clusters_n; i++) {
         const struct watch_cluster *c = &r->clusters[i];
         buf_printf(out, "%zu,", i + 1);

@@ -73,9 +73,14 @@ static void cluster_fill(const struct field *f, const struct watch_params *p, co
 {
     const struct places *pl = &f->places;
     uint64_t product = (uint64_t)f->lists[c->centre].at[c->best.entry].n * f->within[c->best.window];
-    *out = (struct watch_cluster){.centre = pl->first_point[c->centre], .start_day = f->window_start[c->best.window],
-                                  .end_day = p->end_day, .observed = c->best.observed, .statistic = c->best.value,
-                                  .expected = (double)product / f->total, .p = NAN, .gumbel_p = NAN,
+    *out = (struct watch_cluster){.centre = pl->first_point[c->centre],
+                                  .start_day = f->window_start[c->best.window],
+                                  .end_day = p->end_day,
+                                  .observed = c->best.observed,
+                                  .statistic = c->best.value,
+                                  .expected = (double)product / f->total,
+                                  .p = NAN,
+                                  .gumbel_p = NAN,
                                   .recurrence_days = NAN};
     out->radius_km = places_km(pl, places_distance2(pl, c->centre, c->last));
     out->span_km = largest_km(pl, members, members_n);
@@ -181,8 +186,12 @@ enum rc watch_scan_with(const struct watch_points *points, const struct watch_ca
     if (p.threads == 0)
         p.threads = (uint32_t)(threads_online() < WATCH_THREADS_MAX ? threads_online() : WATCH_THREADS_MAX);
     TRY(field_build(points, cases, &p, mem, &f, err));
-    struct watch_result r = {.places = f.places.n, .cases = f.total, .windows = f.windows - f.window_least,
-                             .circles = f.entries, .replications = p.replications, .seed = p.seed};
+    struct watch_result r = {.places = f.places.n,
+                             .cases = f.total,
+                             .windows = f.windows - f.window_least,
+                             .circles = f.entries,
+                             .replications = p.replications,
+                             .seed = p.seed};
     r.inputs = watch_inputs_hash(points, cases, params);
     r.maxima = ARENA_NEW_N(mem, double, (size_t)p.replications + 1);
     engine_maxima(&f, &p, opt, r.maxima);
@@ -215,7 +224,8 @@ static enum rc result_same(const struct watch_result *was, const struct watch_re
     if (!sha256_is_equal(was->inputs, now->inputs))
         return err_set(err, RC_DAMAGED, "the inputs or parameters are not those of the run");
     if (was->clusters_n != now->clusters_n)
-        return err_set(err, RC_DAMAGED, "the run had %zu clusters, the replay has %zu", was->clusters_n, now->clusters_n);
+        return err_set(err, RC_DAMAGED, "the run had %zu clusters, the replay has %zu", was->clusters_n,
+                       now->clusters_n);
     for (size_t i = 0; i < was->clusters_n; i++)
         TRY(cluster_same(&was->clusters[i], &now->clusters[i], i, err));
     for (uint32_t r = 0; r < now->replications; r++)

@@ -28,15 +28,16 @@
 /* Caps on what may be asked for. */
 enum {
     WATCH_PLACES_MAX = 200 * 1000,
-    WATCH_CASES_MAX = 4 * 1000 * 1000,       /* sum of counts */
+    WATCH_CASES_MAX = 4 * 1000 * 1000, /* sum of counts */
     WATCH_REPLICATIONS_MAX = 99999,
-    WATCH_INTERVALS_MAX = 100 * 1000,        /* time aggregation units in the study period */
+    WATCH_INTERVALS_MAX = 100 * 1000, /* time aggregation units in the study period */
     WATCH_THREADS_MAX = 256,
-    WATCH_CLUSTERS_MAX = 500,                /* reported at most, as SaTScan keeps */
-    WATCH_ENTRIES_MAX = 300 * 1000 * 1000    /* circles in all: the sum over centres */
+    WATCH_CLUSTERS_MAX = 500,             /* reported at most, as SaTScan keeps */
+    WATCH_ENTRIES_MAX = 300 * 1000 * 1000 /* circles in all: the sum over centres */
 };
 
-/* SaTScan measures on a sphere of this radius: of its printed radii, 53.13 km (ucdp_car_2013) fits no other usual one. */
+/* SaTScan measures on a sphere of this radius: of its printed radii, 53.13 km (ucdp_car_2013) fits no other usual one.
+ */
 #define WATCH_EARTH_KM 6367.0
 /* Clusters below are not reported, as in SaTScan. */
 #define WATCH_STATISTIC_LEAST 0.001
@@ -66,53 +67,53 @@ enum watch_secondary { WATCH_NO_SHARED_PLACES, WATCH_ALL_CENTRES };
 
 struct watch_params {
     enum watch_analysis analysis;
-    int64_t start_day, end_day;    /* the study period, both included */
-    enum watch_unit unit;          /* time is cut into intervals of `length` units, counted back from the end */
+    int64_t start_day, end_day; /* the study period, both included */
+    enum watch_unit unit;       /* time is cut into intervals of `length` units, counted back from the end */
     uint32_t length;
-    double max_percent;            /* circles hold at most this percentage of all cases, (0, 50] */
-    double max_distance;           /* and reach at most so far: km, or units of x and y; 0 = no limit */
-    bool max_is_percent;           /* longest window: max_units of time, or max_time_percent of the study period */
+    double max_percent;  /* circles hold at most this percentage of all cases, (0, 50] */
+    double max_distance; /* and reach at most so far: km, or units of x and y; 0 = no limit */
+    bool max_is_percent; /* longest window: max_units of time, or max_time_percent of the study period */
     double max_time_percent;
     uint32_t max_units;
-    uint32_t min_units;            /* shortest window, in units of time */
-    uint32_t cases_least;          /* a cluster has at least so many cases; SaTScan's default is 2 */
+    uint32_t min_units;   /* shortest window, in units of time */
+    uint32_t cases_least; /* a cluster has at least so many cases; SaTScan's default is 2 */
     uint32_t replications;
     uint64_t seed;
-    uint32_t threads;              /* 0 = all */
+    uint32_t threads; /* 0 = all */
     enum watch_secondary secondary;
-    uint32_t clusters_most;        /* 0 = WATCH_CLUSTERS_MAX */
-    double days_between_runs;      /* for recurrence; 0 = one interval */
+    uint32_t clusters_most;   /* 0 = WATCH_CLUSTERS_MAX */
+    double days_between_runs; /* for recurrence; 0 = one interval */
 };
 /* The defaults above filled in; the study period is the caller's. */
 struct watch_params watch_params_default(void);
 
 struct watch_cluster {
-    uint32_t centre;               /* index into points */
-    double radius_km;              /* great circle to the farthest member; units of x and y when cartesian */
-    double span_km;                /* between the two members farthest apart */
-    uint32_t *members;             /* indexes into points, by distance from the centre */
+    uint32_t centre;   /* index into points */
+    double radius_km;  /* great circle to the farthest member; units of x and y when cartesian */
+    double span_km;    /* between the two members farthest apart */
+    uint32_t *members; /* indexes into points, by distance from the centre */
     size_t members_n;
     int64_t start_day, end_day;
     uint32_t observed;
     double expected;
-    double statistic;              /* log likelihood ratio */
-    uint32_t rank;                 /* 1 + replications whose maximum is not below; 0 without replications */
-    double p;                      /* rank / (replications + 1); NaN without replications */
-    double gumbel_p;               /* tail of a Gumbel fitted by moments to the maxima; an extra; NaN under 99 of them */
-    double recurrence_days;        /* days between runs / p; NaN without replications */
+    double statistic;       /* log likelihood ratio */
+    uint32_t rank;          /* 1 + replications whose maximum is not below; 0 without replications */
+    double p;               /* rank / (replications + 1); NaN without replications */
+    double gumbel_p;        /* tail of a Gumbel fitted by moments to the maxima; an extra; NaN under 99 of them */
+    double recurrence_days; /* days between runs / p; NaN without replications */
 };
 
 struct watch_result {
     struct watch_cluster *clusters; /* by falling statistic; ties: fewer places, then the earlier centre */
     size_t clusters_n;
-    uint32_t places;                /* after equal coordinates were joined */
+    uint32_t places; /* after equal coordinates were joined */
     uint32_t cases;
-    uint32_t windows;               /* lengths scanned */
+    uint32_t windows; /* lengths scanned */
     uint64_t circles;
     uint32_t replications;
     uint64_t seed;
-    double *maxima;                 /* of each replication, in order; replay compares them */
-    struct sha256 inputs;           /* watch_inputs_hash */
+    double *maxima;       /* of each replication, in order; replay compares them */
+    struct sha256 inputs; /* watch_inputs_hash */
 };
 
 /* Scans for clusters that are alive on end_day, high counts only.

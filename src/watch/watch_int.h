@@ -40,18 +40,19 @@ struct list {
 /* Everything that a permutation of the days leaves unchanged. */
 struct field {
     struct places places;
-    uint32_t *cases_of;              /* place -> cases */
-    uint32_t total;                  /* all cases */
-    struct list *lists;              /* per centre; only places with cases stand in it */
+    uint32_t *cases_of; /* place -> cases */
+    uint32_t total;     /* all cases */
+    struct list *lists; /* per centre; only places with cases stand in it */
     uint64_t entries;
-    uint32_t n_most;                 /* largest n in any list */
-    uint32_t windows, window_least;  /* window w holds the last w + 1 intervals; those under window_least are no windows */
-    uint32_t *within;                /* cases in window w */
-    int64_t *window_start;           /* its first day */
+    uint32_t n_most; /* largest n in any list */
+    uint32_t windows,
+        window_least;      /* window w holds the last w + 1 intervals; those under window_least are no windows */
+    uint32_t *within;      /* cases in window w */
+    int64_t *window_start; /* its first day */
     uint32_t cases_least;
-    uint32_t alive;                  /* cases of the longest window */
+    uint32_t alive;                    /* cases of the longest window */
     uint32_t *alive_age, *alive_place; /* the real ones: interval back from the end, and place */
-    uint32_t *slots;                 /* place of each case, by tie rank: what a permutation draws from */
+    uint32_t *slots;                   /* place of each case, by tie rank: what a permutation draws from */
 };
 
 void places_build(const struct watch_points *points, struct arena *mem, struct places *out);
@@ -67,24 +68,24 @@ uint32_t places_members(const struct places *p, uint32_t centre, uint32_t last, 
 /* Thresholds. Step s stands for the level s * LADDER_STEP; its row for n gives, per window, the largest count whose
  * statistic stays below the level (never too large: a count over it is looked at exactly).
  *
- * Counts are kept in bytes: a count of hundreds is near what is expected, so what is kept is count - base + offset, where
- * base follows the expectation in blocks of n. What leaves a byte's range saturates and is noticed: at the top it passes
- * every threshold, at the bottom ladder_shift says so. Where a byte cannot do, 16 bits without base are used. */
+ * Counts are kept in bytes: a count of hundreds is near what is expected, so what is kept is count - base + offset,
+ * where base follows the expectation in blocks of n. What leaves a byte's range saturates and is noticed: at the top it
+ * passes every threshold, at the bottom ladder_shift says so. Where a byte cannot do, 16 bits without base are used. */
 #define LADDER_STEP 0.25
 enum { LADDER_STEPS = 40 };
 enum cell { CELL_U8 = 1, CELL_U16 = 2, CELL_NONE = 0 };
 struct ladder {
     const struct field *f;
     enum cell cell;
-    size_t stride;    /* bytes of a row: a multiple of 32 */
-    unsigned shift;   /* row index is n >> shift */
+    size_t stride;  /* bytes of a row: a multiple of 32 */
+    unsigned shift; /* row index is n >> shift */
     size_t rows;
     uint32_t offset, blocks, block_cases; /* block_cases: expectation a block spans; 0 when there is only one */
-    uint32_t *block;  /* row -> block, growing */
-    uint32_t *base;   /* [block * windows + w] */
+    uint32_t *block;                      /* row -> block, growing */
+    uint32_t *base;                       /* [block * windows + w] */
     pthread_mutex_t lock;
     _Atomic(void *) step[LADDER_STEPS + 1];
-    void *full_only;  /* rows that only a saturated count passes */
+    void *full_only; /* rows that only a saturated count passes */
 };
 /* The smallest cell that does and is not under `least`; CELL_NONE: counts are too large or windows too many. */
 void ladder_init(struct ladder *l, const struct field *f, enum cell least);
@@ -97,22 +98,22 @@ bool ladder_is_full(const struct ladder *l, const void *state, uint32_t w);
 
 /* The inner loop. Walks a list from entry `from`, adding the events of each place to the states of their replications;
  * stops after the first entry at which some state passed the thresholds of its replication, and returns its index, or
- * len. `passed` then holds who did, passed_n of them. `least` is rows of a step that no replication of the batch is below:
- * one row serves all events of an entry, and only what passes it is held against the own thresholds. */
+ * len. `passed` then holds who did, passed_n of them. `least` is rows of a step that no replication of the batch is
+ * below: one row serves all events of an entry, and only what passes it is held against the own thresholds. */
 struct walk {
     const struct entry *at;
     size_t len;
-    const uint32_t *first;    /* place -> its events, in events[first[p] .. first[p + 1]) */
-    const uint16_t *events;   /* replication << 8 | age */
-    void *state;              /* stride bytes per replication, all set to the offset */
+    const uint32_t *first;  /* place -> its events, in events[first[p] .. first[p + 1]) */
+    const uint16_t *events; /* replication << 8 | age */
+    void *state;            /* stride bytes per replication, all set to the offset */
     uint32_t replications;
-    const void *unit;         /* stride bytes per age: 1 in each window that holds it */
-    const void *least;        /* ladder rows */
-    const void *const *rows;  /* per replication: ladder rows of its step */
+    const void *unit;        /* stride bytes per age: 1 in each window that holds it */
+    const void *least;       /* ladder rows */
+    const void *const *rows; /* per replication: ladder rows of its step */
     const struct ladder *ladder;
-    uint32_t block;           /* of the states */
-    bool *is_full;            /* per replication: its states can no longer be trusted */
-    uint8_t *passed;          /* room for 256 */
+    uint32_t block;  /* of the states */
+    bool *is_full;   /* per replication: its states can no longer be trusted */
+    uint8_t *passed; /* room for 256 */
     size_t passed_n;
 };
 struct kernel {
@@ -132,7 +133,7 @@ struct group {
 struct bounds {
     const struct field *f;
     uint32_t split, n;
-    uint32_t *centres;  /* neighbours together */
+    uint32_t *centres; /* neighbours together */
     struct group *groups;
 };
 void bounds_init(struct bounds *b, const struct field *f, uint32_t split, uint32_t threads);
@@ -165,7 +166,8 @@ struct best engine_list_plain(const struct field *f, const struct list *l, const
                               uint32_t *count);
 
 MUST_CHECK enum rc field_build(const struct watch_points *points, const struct watch_cases *cases,
-                               const struct watch_params *params, struct arena *mem, struct field *out, struct err *err);
+                               const struct watch_params *params, struct arena *mem, struct field *out,
+                               struct err *err);
 void field_free(struct field *f);
 MUST_CHECK enum rc watch_scan_with(const struct watch_points *points, const struct watch_cases *cases,
                                    const struct watch_params *params, const struct engine_options *opt,

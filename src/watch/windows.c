@@ -13,9 +13,17 @@
 
 struct watch_params watch_params_default(void)
 {
-    return (struct watch_params){.analysis = WATCH_PROSPECTIVE, .unit = WATCH_DAY, .length = 1, .max_percent = 50,
-                                 .max_is_percent = true, .max_time_percent = 50, .min_units = 1, .cases_least = 2,
-                                 .replications = 999, .seed = 12345678, .secondary = WATCH_NO_SHARED_PLACES};
+    return (struct watch_params){.analysis = WATCH_PROSPECTIVE,
+                                 .unit = WATCH_DAY,
+                                 .length = 1,
+                                 .max_percent = 50,
+                                 .max_is_percent = true,
+                                 .max_time_percent = 50,
+                                 .min_units = 1,
+                                 .cases_least = 2,
+                                 .replications = 999,
+                                 .seed = 12345678,
+                                 .secondary = WATCH_NO_SHARED_PLACES};
 }
 
 static int month_days(int year, int month)
@@ -24,7 +32,8 @@ static int month_days(int year, int month)
     return date_from_days(date_to_days(next) - 1).day;
 }
 
-/* First day of the time that lies `count` units before `day`; a day its month does not have becomes the month's last. */
+/* First day of the time that lies `count` units before `day`; a day its month does not have becomes the month's last.
+ */
 static int64_t units_before(int64_t day, enum watch_unit unit, int64_t count)
 {
     if (unit == WATCH_DAY)
@@ -57,7 +66,8 @@ static enum rc params_check(const struct watch_params *p, struct err *err)
     if (p->end_day - p->start_day >= (int64_t)WATCH_INTERVALS_MAX)
         return err_set(err, RC_TOO_LARGE, "the study period is longer than %d days", WATCH_INTERVALS_MAX);
     if (p->length < 1 || p->length > WATCH_INTERVALS_MAX || p->unit > WATCH_YEAR)
-        return err_set(err, RC_INVALID, "time aggregation length %u is outside [1, %d]", p->length, WATCH_INTERVALS_MAX);
+        return err_set(err, RC_INVALID, "time aggregation length %u is outside [1, %d]", p->length,
+                       WATCH_INTERVALS_MAX);
     if (!(p->max_percent > 0 && p->max_percent <= 50))
         return err_set(err, RC_INVALID, "maximum spatial size %g %% is outside (0, 50]", p->max_percent);
     if (!(p->max_distance >= 0 && isfinite(p->max_distance)))
@@ -118,7 +128,8 @@ static enum rc windows_count(const struct watch_params *p, struct field *f, stru
         cut = intervals;
     double least = ceil((double)p->min_units / p->length);
     if (cut < 1 || least > cut)
-        return err_set(err, RC_INVALID, "no window is left: the longest holds %g intervals, the shortest %g", cut, least);
+        return err_set(err, RC_INVALID, "no window is left: the longest holds %g intervals, the shortest %g", cut,
+                       least);
     f->windows = (uint32_t)cut;
     f->window_least = least > 1 ? (uint32_t)least - 1 : 0;
     return RC_OK;

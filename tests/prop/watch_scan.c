@@ -68,13 +68,16 @@ static void make_places(struct set *s, bool even)
 
 static void make_cases(struct set *s, bool even)
 {
-    bool many = below(8) == 0, halves = even && below(3) == 0, few_days = !even && below(3) == 0, one_day = !even && below(25) == 0;
+    bool many = below(8) == 0, halves = even && below(3) == 0, few_days = !even && below(3) == 0,
+         one_day = !even && below(25) == 0;
     uint32_t days = (uint32_t)(s->params.end_day - s->params.start_day + 1);
     s->cases.n = even ? ROWS : 1 + below(ROWS);
     s->cases.at = s->rows;
     for (size_t i = 0; i < s->cases.n; i++)
         s->rows[i] = (struct watch_case){even ? (uint32_t)(i % s->points.n) : below((uint32_t)s->points.n),
-                                         even ? 5 + below(40) : many ? below(120) : 1 + below(3),
+                                         even   ? 5 + below(40)
+                                         : many ? below(120)
+                                                : 1 + below(3),
                                          s->params.end_day - (one_day ? 0 : below(few_days && days > 4 ? 4 : days))};
     for (size_t i = 0; halves && i < s->cases.n; i++) /* counts far under what is expected */
         s->rows[i].day = s->rows[i].place % 2 ? s->params.start_day : s->params.end_day - below(2);
@@ -348,8 +351,11 @@ static void check_ways(const struct set *s, const struct watch_result *r, struct
 {
     struct err err = {0};
     for (int i = 0; i < 3; i++) {
-        struct engine_options way = {.no_vectors = below(2), .no_bounds = below(3) == 0, .words = below(3) == 0,
-                                     .reference = below(8) == 0, .split = below(2) ? 1 + below(8) : 0,
+        struct engine_options way = {.no_vectors = below(2),
+                                     .no_bounds = below(3) == 0,
+                                     .words = below(3) == 0,
+                                     .reference = below(8) == 0,
+                                     .split = below(2) ? 1 + below(8) : 0,
                                      .batch = below(3) ? 0 : 1 + below(4)};
         struct watch_params p = s->params;
         struct watch_result other;
@@ -418,15 +424,23 @@ struct walked {
 };
 
 /* Walks one list of the real days with one kernel, through all stops. */
-static void walk_list(struct ladder *l, const struct list *list, const uint32_t *first,
-                      const uint16_t *events, const void *unit, size_t (*walk)(struct walk *, size_t),
-                      struct walked *out)
+static void walk_list(struct ladder *l, const struct list *list, const uint32_t *first, const uint16_t *events,
+                      const void *unit, size_t (*walk)(struct walk *, size_t), struct walked *out)
 {
     uint8_t *state = aligned_alloc(64, 1024), passed[256];
     const void *rows[1] = {ladder_rows(l, 4)};
-    struct walk w = {.at = list->at, .len = list->len, .first = first, .events = events, .state = state,
-                     .replications = 1, .unit = unit, .least = rows[0], .rows = rows, .ladder = l,
-                     .is_full = &out->is_full, .passed = passed};
+    struct walk w = {.at = list->at,
+                     .len = list->len,
+                     .first = first,
+                     .events = events,
+                     .state = state,
+                     .replications = 1,
+                     .unit = unit,
+                     .least = rows[0],
+                     .rows = rows,
+                     .ladder = l,
+                     .is_full = &out->is_full,
+                     .passed = passed};
     out->n = 0;
     out->is_full = false;
     memset(state, l->cell == CELL_U8 ? (int)l->offset : 0, 1024);

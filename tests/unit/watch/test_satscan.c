@@ -31,8 +31,8 @@ static int teardown(void **state)
     return 0;
 }
 
-#define BASE \
-    "[Input]\n;comment\nCaseFile=c.cas\nCoordinatesFile=c.geo\nStartDate=2024/1/1\nEndDate=2024/12/31\n" \
+#define BASE                                                                                                           \
+    "[Input]\n;comment\nCaseFile=c.cas\nCoordinatesFile=c.geo\nStartDate=2024/1/1\nEndDate=2024/12/31\n"               \
     "[Analysis]\nAnalysisType=4\nModelType=2\nMaxTemporalSizeInterpretation=1\nMaxTemporalSize=7\n"
 
 static enum rc plan_of(const char *text, const char *set, struct prm_plan *plan, struct err *err)
@@ -63,7 +63,9 @@ static void test_plan(void **state)
                                   "maxspatialsizeindistancefromcenter=12.5\r\nCoordinatesType=0\r\n"
                                   "RandomizationSeed=5\r\nNumberParallelProcesses=2\r\nTimeAggregationUnits=2\r\n"
                                   "TimeAggregationLength=3\r\nCriteriaForReportingSecondaryClusters=5\r\n"
-                                  "ProspectiveFrequencyType=2\r\nProspectiveFrequency=2\r\n", NULL, &p, &err), RC_OK);
+                                  "ProspectiveFrequencyType=2\r\nProspectiveFrequency=2\r\n",
+                             NULL, &p, &err),
+                     RC_OK);
     assert_int_equal(p.params.replications, 99);
     assert_true(p.params.max_distance == 12.5);
     assert_int_equal(p.coordinates, WATCH_CARTESIAN);
@@ -126,8 +128,10 @@ static void test_places(void **state)
     (void)state;
     struct satscan_places p;
     struct err err = {0};
-    assert_int_equal(satscan_read_places(STR("a.geo"), STR("\xef\xbb\xbf  b 10 20\r\n\n\"a b\"\t-1.5\t2e1\nb 10.0 20\n"),
-                                         WATCH_LAT_LON, &mem, &p, &err), RC_OK);
+    assert_int_equal(satscan_read_places(STR("a.geo"),
+                                         STR("\xef\xbb\xbf  b 10 20\r\n\n\"a b\"\t-1.5\t2e1\nb 10.0 20\n"),
+                                         WATCH_LAT_LON, &mem, &p, &err),
+                     RC_OK);
     assert_int_equal(p.n, 2);
     assert_true(str_is_equal(p.ids[0], STR("a b")));
     assert_true(p.a[0] == -1.5 && p.b[0] == 20);
@@ -151,7 +155,8 @@ static void test_places(void **state)
         {"\n \n", WATCH_CARTESIAN, "a.geo: holds no place"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_int_equal(satscan_read_places(STR("a.geo"), str_of(rows[i].text), rows[i].kind, &mem, &p, &err), RC_INVALID);
+        assert_int_equal(satscan_read_places(STR("a.geo"), str_of(rows[i].text), rows[i].kind, &mem, &p, &err),
+                         RC_INVALID);
         if (!strstr(err.text, rows[i].says))
             fail_msg("'%s' does not say '%s'", err.text, rows[i].says);
     }
@@ -162,7 +167,8 @@ static enum rc read_cases(const char *text, const char *set, struct satscan_case
     struct prm_plan plan;
     struct satscan_places places;
     assert_int_equal(plan_of(BASE, set, &plan, err), RC_OK);
-    assert_int_equal(satscan_read_places(STR("a.geo"), STR("b 1 2\na 1 3\n"), WATCH_LAT_LON, &mem, &places, err), RC_OK);
+    assert_int_equal(satscan_read_places(STR("a.geo"), STR("b 1 2\na 1 3\n"), WATCH_LAT_LON, &mem, &places, err),
+                     RC_OK);
     return satscan_read_cases(STR("a.cas"), str_of(text), &plan, &places, &mem, out, err);
 }
 
@@ -208,8 +214,8 @@ static void test_cases(void **state)
 static void test_dates(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "2024", "2024/1", "2024/1/1/1", "24/1/1", "2024/001/1", "2024/1-1", "2023/2/29",
-                                      "2024/ 1/1", "+024/1/1", "2024/1/"};
+    static const char *const bad[] = {"",         "2024",      "2024/1",    "2024/1/1/1", "24/1/1", "2024/001/1",
+                                      "2024/1-1", "2023/2/29", "2024/ 1/1", "+024/1/1",   "2024/1/"};
     int64_t day;
     assert_true(satscan_parse_date(STR("2024/2/29"), &day));
     assert_int_equal(day, date_to_days((struct civil_date){2024, 2, 29}));
@@ -225,13 +231,25 @@ static void test_report(void **state)
     struct prm_plan plan;
     struct err err = {0};
     double maxima[] = {1.25, 2};
-    struct watch_cluster cluster = {.centre = 1, .radius_km = 2.5, .span_km = NAN, .members = (uint32_t[]){1, 0},
-                                    .members_n = 2, .start_day = 19723, .end_day = 19725, .observed = 4, .expected = 0.5,
-                                    .statistic = 3.25, .rank = 1, .p = 0.25, .gumbel_p = NAN, .recurrence_days = 4};
+    struct watch_cluster cluster = {.centre = 1,
+                                    .radius_km = 2.5,
+                                    .span_km = NAN,
+                                    .members = (uint32_t[]){1, 0},
+                                    .members_n = 2,
+                                    .start_day = 19723,
+                                    .end_day = 19725,
+                                    .observed = 4,
+                                    .expected = 0.5,
+                                    .statistic = 3.25,
+                                    .rank = 1,
+                                    .p = 0.25,
+                                    .gumbel_p = NAN,
+                                    .recurrence_days = 4};
     struct watch_result r = {.clusters = &cluster, .clusters_n = 1, .replications = 2, .seed = 7, .maxima = maxima};
     struct buf b;
     assert_int_equal(plan_of(BASE, NULL, &plan, &err), RC_OK);
-    assert_int_equal(satscan_read_places(STR("a.geo"), STR("=b\"c 1 2\na 1 3\n"), WATCH_LAT_LON, &mem, &places, &err), RC_OK);
+    assert_int_equal(satscan_read_places(STR("a.geo"), STR("=b\"c 1 2\na 1 3\n"), WATCH_LAT_LON, &mem, &places, &err),
+                     RC_OK);
     buf_init(&b, 0);
     satscan_write_report(&plan, &places, &cases, &r, 0.5, &b);
     assert_true(str_contains(buf_str(&b), STR("2024-01-01 to 2024-01-03, around a (1, 3), radius 2.50 km")));
@@ -239,7 +257,8 @@ static void test_report(void **state)
     assert_true(str_contains(buf_str(&b), STR("p = 0.25 (rank 1 of 3)")));
     buf_clear(&b);
     satscan_write_clusters_csv(&places, &r, &b);
-    assert_true(str_contains(buf_str(&b), STR("1,\"a\",1,3,2.5000,,2024-01-01,2024-01-03,2,3.250000,0.250000,,4.00,4,0.5")));
+    assert_true(
+        str_contains(buf_str(&b), STR("1,\"a\",1,3,2.5000,,2024-01-01,2024-01-03,2,3.250000,0.250000,,4.00,4,0.5")));
     buf_clear(&b);
     satscan_write_members_csv(&places, &r, &b);
     assert_true(str_contains(buf_str(&b), STR("1,\"'=b\"\"c\",1,2\r\n")));

@@ -135,8 +135,8 @@ static void test_nyc(void **state)
 {
     (void)state;
     static const struct reported want[] = {
-        {"11418, 11415, 11419, 11435, 11416, 11421, 11451, 11375, 11417", "2001-11-22", "2001-11-24", "3.845418", "2.90",
-         "0.67", 4},
+        {"11418, 11415, 11419, 11435, 11416, 11421, 11451, 11375, 11417", "2001-11-22", "2001-11-24", "3.845418",
+         "2.90", "0.67", 4},
         {"11372", "2001-11-24", "2001-11-24", "3.164201", "0", "0.16", 2},
         {"10472", "2001-11-23", "2001-11-24", "2.137259", "0", "0.29", 2},
     };
@@ -202,16 +202,21 @@ static void test_big(void **state)
 {
     (void)state;
     static const struct reported want[] = {
-        {"1518, 17, 4657, 2963, 1391, 2607, 3086, 4563, 2378, 4796, 4428, 1099, 3847, 4424, 3267, 3664, 2966, 4797, 3403, "
-         "1068, 4916, 26, 316, 2549, 2102, 1404", "2025-12-26", "2025-12-31", "92.083246", "8.31", "1.53", 40},
-        {"209, 3525, 59, 2024, 2344, 3373, 4546, 1917, 1268, 180, 1394, 1363, 2312, 2849, 949, 2368, 1999, 988, 2342, 941, "
-         "1967, 3566, 4046, 4375, 2777, 2538, 1164, 1759, 1894, 4118, 1044, 4376, 3233, 4254, 4329, 4991, 2109, 1976, 1638, "
-         "612, 4903, 250, 1729, 2128, 2636, 901, 2310, 3533, 1323, 1383", "2025-12-03", "2025-12-31", "7.560414", "27.55",
-         "6.11", 18},
+        {"1518, 17, 4657, 2963, 1391, 2607, 3086, 4563, 2378, 4796, 4428, 1099, 3847, 4424, 3267, 3664, 2966, 4797, "
+         "3403, "
+         "1068, 4916, 26, 316, 2549, 2102, 1404",
+         "2025-12-26", "2025-12-31", "92.083246", "8.31", "1.53", 40},
+        {"209, 3525, 59, 2024, 2344, 3373, 4546, 1917, 1268, 180, 1394, 1363, 2312, 2849, 949, 2368, 1999, 988, 2342, "
+         "941, "
+         "1967, 3566, 4046, 4375, 2777, 2538, 1164, 1759, 1894, 4118, 1044, 4376, 3233, 4254, 4329, 4991, 2109, 1976, "
+         "1638, "
+         "612, 4903, 250, 1729, 2128, 2636, 901, 2310, 3533, 1323, 1383",
+         "2025-12-03", "2025-12-31", "7.560414", "27.55", "6.11", 18},
         {"2557", "2025-12-17", "2025-12-31", "7.223060", "0", "0.26", 4},
         {"4944, 2088, 956, 4552, 4181, 1926, 4987, 4784, 147, 4963, 3806, 4688, 4971", "2025-12-13", "2025-12-31",
          "7.018906", "5.94", "1.47", 8},
-        {"4660, 1290, 3185, 4373, 5, 3215, 2176, 4211, 3750", "2025-12-07", "2025-12-31", "6.579421", "38.95", "0.85", 6},
+        {"4660, 1290, 3185, 4373, 5, 3215, 2176, 4211, 3750", "2025-12-07", "2025-12-31", "6.579421", "38.95", "0.85",
+         6},
         {"4320, 1567", "2025-12-29", "2025-12-31", "6.530691", "2.09", "0.028", 2},
     };
     static const double p[] = {0.001, 0.858, 0.936, 0.961, 0.988, 0.991};
@@ -225,11 +230,13 @@ static void test_big(void **state)
     assert_int_equal(r.clusters[0].rank, 1);
 }
 
-/* The bits of all maxima, whatever the threads, vectors, cells and bounds; few of them by the formula at every count. */
+/* The bits of all maxima, whatever the threads, vectors, cells and bounds; few of them by the formula at every count.
+ */
 static void test_big_same_bits(void **state)
 {
     (void)state;
-    static const struct engine_options ways[] = {{0}, {0}, {0}, {.no_vectors = true}, {.no_bounds = true}, {.words = true}};
+    static const struct engine_options ways[] = {
+        {0}, {0}, {0}, {.no_vectors = true}, {.no_bounds = true}, {.words = true}};
     struct loaded *l = load("big_synthetic", "a.prm", WITHIN_50_KM), *half = load("big_synthetic", "a.prm", NO_SET);
     half->plan.params.replications = 40;
     struct watch_result first = scan(l, &USUAL), first_half = scan(half, &USUAL);
@@ -289,8 +296,8 @@ static void test_statistic(void **state)
 {
     (void)state;
     assert_true(fabs(watch_statistic(194, 4, 130) - 3.845418) < 5e-7); /* nyc: 130 / 194 = 0.670103 */
-    assert_true(watch_statistic(100, 5, 500) == 0);  /* as expected */
-    assert_true(watch_statistic(100, 4, 500) == 0);  /* fewer */
+    assert_true(watch_statistic(100, 5, 500) == 0);                    /* as expected */
+    assert_true(watch_statistic(100, 4, 500) == 0);                    /* fewer */
     assert_true(fabs(watch_statistic(10, 10, 50) - 10 * log(2)) < 1e-12);
     assert_true(watch_statistic(600, 6, 6 * 4) == watch_statistic(600, 6, 3 * 8)); /* W3 */
 }
@@ -353,7 +360,8 @@ static void test_refusals(void **state)
     check_refused(&FOUR, &(struct watch_cases){1, none}, &p, RC_INVALID, "no cases");
     check_refused(&FOUR, &(struct watch_cases){2, many}, &p, RC_TOO_LARGE, "more than");
     check_refused(&(struct watch_points){WATCH_LAT_LON, 0, LAT, LON}, &cases, &p, RC_INVALID, "no places");
-    check_refused(&(struct watch_points){WATCH_LAT_LON, 4, LON, (double[]){200, 1, 1, 1}}, &cases, &p, RC_INVALID, "place 0");
+    check_refused(&(struct watch_points){WATCH_LAT_LON, 4, LON, (double[]){200, 1, 1, 1}}, &cases, &p, RC_INVALID,
+                  "place 0");
     check_refused(&(struct watch_points){WATCH_CARTESIAN, 1, (double[]){NAN}, LON}, &cases, &p, RC_INVALID, "place 0");
     struct watch_params q = p;
     q.analysis = WATCH_RETROSPECTIVE;
@@ -431,9 +439,9 @@ static void test_hash_and_replay(void **state)
 static void test_events(void **state)
 {
     (void)state;
-    static const struct watch_event events[] = {
-        {10, 20, 20005}, {11, 20, 20005}, {10, 20, 20005}, {10, 20, 20006}, {0.0, -0.0, 20007}, {-0.0, 0.0, 20007},
-        {10, 20, 19999}};
+    static const struct watch_event events[] = {{10, 20, 20005}, {11, 20, 20005},    {10, 20, 20005},
+                                                {10, 20, 20006}, {0.0, -0.0, 20007}, {-0.0, 0.0, 20007},
+                                                {10, 20, 19999}};
     struct watch_arrays a;
     struct err err = {0};
     assert_int_equal(watch_from_events(events, 7, 20000, 20009, &mem, &a, &err), RC_OK);
