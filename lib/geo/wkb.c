@@ -155,7 +155,7 @@ static enum rc polygon(struct wkb *w, uint32_t rings_n)
 static enum rc parts(struct wkb *w, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t type, rings_n;
+        uint32_t type = 0, rings_n = 0;
         TRY(head(w, &type, &rings_n));
         if (type != WKB_POLYGON)
             return err_set(w->err, RC_DAMAGED, "a multipolygon holds geometry type %u", (unsigned)type);
@@ -169,7 +169,7 @@ enum rc geo_wkb_read(struct str wkb, struct arena *mem, struct geo_shape *out, s
     const unsigned char *p = (const unsigned char *)wkb.p;
     struct geo_shape shape = {0};
     struct wkb w = {.p = p, .end = wkb.n ? p + wkb.n : p, .mem = mem, .out = &shape, .err = err};
-    uint32_t type, n;
+    uint32_t type = 0, n = 0;
     TRY(head(&w, &type, &n));
     if (type != WKB_POLYGON && type != WKB_MULTIPOLYGON)
         return err_set(err, RC_UNSUPPORTED, "geometry type %u is not a polygon or multipolygon", (unsigned)type);

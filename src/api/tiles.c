@@ -27,7 +27,7 @@ static enum rc read_number(struct str s, uint32_t *out, struct err *err)
 
 enum rc api_tile_query(const struct api_call *call, struct tiles_query *q, struct err *err)
 {
-    uint32_t z;
+    uint32_t z = 0;
     TRY(read_number(call->segments[0], &z, err));
     TRY(read_number(call->segments[1], &q->x, err));
     TRY(read_number(call->segments[2], &q->y, err));

@@ -133,7 +133,7 @@ static enum rc export_to(struct cli *cli, struct instance *in, const char *what,
     bool is_geojson = strcmp(w->format, "geojson") == 0, is_sites = strcmp(what, "sites") == 0;
     struct viewer viewer;
     struct target t;
-    struct exported done;
+    struct exported done = {0};
     TRY(viewer_read(in, w->account, &viewer, err));
     TRY(target_open(cli, w->out, &t, err));
     enum rc rc = is_sites ? export_sites(in, w, is_geojson, box, &viewer, &t, &done, err)

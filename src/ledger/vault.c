@@ -339,7 +339,7 @@ enum rc vault_seal(struct vault *v, struct uuid object, struct str plain, struct
                    int64_t *slot, struct err *err)
 {
     uint8_t key[KEY_BYTES];
-    int64_t at;
+    int64_t at = -1;
     if (plain.n > VAULT_PLAIN_MAX)
         return err_set(err, RC_TOO_LARGE, "content of %zu bytes is over %d", plain.n, VAULT_PLAIN_MAX);
     rng_bytes(key, sizeof key);
