@@ -138,6 +138,7 @@ enum rc api_openapi(struct api_call *call, struct err *err);
 enum rc api_vocab(struct api_call *call, struct err *err);
 enum rc api_sites_list(struct api_call *call, struct err *err);
 enum rc api_sites_get(struct api_call *call, struct err *err);
+enum rc api_sites_qr(struct api_call *call, struct err *err);
 enum rc api_near(struct api_call *call, struct err *err);
 enum rc api_incidents_list(struct api_call *call, struct err *err);
 enum rc api_clusters_list(struct api_call *call, struct err *err);

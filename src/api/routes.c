@@ -14,6 +14,7 @@ const struct api_route API_ROUTES[] = {
     {HTTP_GET, "/api/v1/vocab", api_vocab, API_OPEN, 0, API_ANY_VIEWER | API_INLINE},
     {HTTP_GET, "/api/v1/sites", api_sites_list, API_OPEN, 0, READ_ONLY},
     {HTTP_GET, "/api/v1/sites/{id}", api_sites_get, API_OPEN, 0, READ_ONLY},
+    {HTTP_GET, "/api/v1/sites/{id}/qr.svg", api_sites_qr, API_OPEN, 0, READ_ONLY},
     {HTTP_GET, "/api/v1/near", api_near, API_OPEN, 0, READ_ONLY},
     {HTTP_POST, "/api/v1/session", api_session_post, API_OPEN, API_BODY_SMALL, API_NO_CSRF | API_ANY_VIEWER},
     {HTTP_GET, "/api/v1/session", api_session_get, API_OPEN, 0, READ_ONLY},

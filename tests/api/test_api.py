@@ -577,10 +577,10 @@ def test_stop_under_load():
     s.dir.cleanup()
 
 
-def main():
+def run_tests(names, s):
+    """Those of a module, then the server's end; other files of tests bring theirs."""
     parts = sys.argv[2:]
-    s = Server()
-    for name, test in sorted(globals().items()):
+    for name, test in sorted(names.items()):
         if not name.startswith("test_") or (parts and name not in parts):
             continue
         before = len(failed)
@@ -597,4 +597,5 @@ def main():
     return 1 if failed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(run_tests(globals(), Server()))
