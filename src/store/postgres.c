@@ -370,7 +370,7 @@ static enum rc get_stmt(struct pg_conn *c, const struct store_sql *sql, const st
                         struct pg_stmt **out, bool *once, struct err *err)
 {
     const char *text = store_sql_text(sql, STORE_POSTGRES);
-    struct pg_stmt *first = stmt_map_get(&c->cache, sql, text);
+    struct pg_stmt *first = sql->is_once ? NULL : stmt_map_get(&c->cache, sql, text);
     *once = false;
     for (struct pg_stmt *s = first; s; s = s->next)
         if (s->n == n && fits(s, args, n)) {
@@ -382,7 +382,7 @@ static enum rc get_stmt(struct pg_conn *c, const struct store_sql *sql, const st
     struct pg_stmt *s = mem_alloc(sizeof *s + n * sizeof s->types[0]);
     s->n = n;
     choose_types(s, first, args);
-    bool keep = first ? count_forms(first) < VARIANTS_MAX : c->cache.n < STORE_CACHE_MAX;
+    bool keep = first ? count_forms(first) < VARIANTS_MAX : c->cache.n < STORE_CACHE_MAX && !sql->is_once;
     if (keep)
         snprintf(s->name, sizeof s->name, "s%u", ++c->names);
     enum rc rc = prepare(c, text, s, err);

@@ -402,11 +402,12 @@ static enum rc get_stmt(struct sq_conn *c, const struct store_sql *sql, size_t n
                         struct sq_stmt **cached, struct err *err)
 {
     const char *text = store_sql_text(sql, STORE_SQLITE);
-    struct sq_stmt *have = stmt_map_get(&c->cache, sql, text), *keep = have && !have->busy ? have : NULL;
+    struct sq_stmt *have = sql->is_once ? NULL : stmt_map_get(&c->cache, sql, text);
+    struct sq_stmt *keep = have && !have->busy ? have : NULL;
     sqlite3_stmt *s = keep ? keep->s : NULL;
     if (!s) {
-        TRY(prepare(c, text, true, &s, err));
-        if (!have) {
+        TRY(prepare(c, text, !sql->is_once, &s, err));
+        if (!have && !sql->is_once) {
             keep = mem_alloc(sizeof *keep);
             keep->s = s;
             if (!stmt_map_put(&c->cache, sql, text, keep)) {

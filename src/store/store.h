@@ -45,6 +45,7 @@ struct store_sql {
     const char *common;
     const char *sqlite;   /* NULL: common */
     const char *postgres; /* NULL: common */
+    bool is_once;         /* the text was put together for this call, of parts in the code only: not cached */
 };
 
 enum store_type { STORE_NULL, STORE_INT, STORE_REAL, STORE_TEXT, STORE_BLOB };
