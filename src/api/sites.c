@@ -23,7 +23,8 @@ enum rc api_sites_list(struct api_call *call, struct err *err)
     struct sites_filter f = {0};
     struct sites_page page;
     size_t limit;
-    TRY(API_KNOWN(call, err, "bbox", "religion", "kind", "class", "country", "q", "limit", "cursor"));
+    TRY(API_KNOWN(call, err, "bbox", "religion", "kind", "class", "country", "heritage", "q", "limit", "cursor"));
+    TRY(api_flag(call, "heritage", &f.is_heritage, err));
     TRY(api_box(call, &f.has_box, &f.box, err));
     TRY(api_limit(call, DEFAULT_LIMIT, SITES_LIMIT_MAX, &limit, err));
     f.religion = http_query_or_empty(call->req, "religion");

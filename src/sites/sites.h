@@ -68,6 +68,7 @@ MUST_CHECK enum rc sites_find_external(struct store *st, struct str external_id,
 
 struct sites_filter {
     bool has_box;
+    bool is_heritage; /* only what some list of heritage names */
     struct geo_box box;
     struct str religion, kind, class_code, country; /* empty: any */
     struct str q; /* in any name, anywhere in it, folded (case, accents, Arabic and Hebrew points) */

@@ -9,10 +9,10 @@
 #include <string.h>
 
 /* ?1 first ?2 last ?3 cell ?4 id ?5 religion ?6 kind ?7 class ?8 country ?9 like ?10 has box ?11 west ?12 south ?13
- * east ?14 north ?15 most ?16 limit */
+ * east ?14 north ?15 most ?16 heritage ?17 limit */
 #define FILTERS                                                                                                        \
     " AND (?5 = '' OR s.religion = ?5) AND (?6 = '' OR s.kind = ?6) AND (?7 = '' OR s.class = ?7) "                    \
-    "AND (?8 = '' OR s.country = ?8)"
+    "AND (?8 = '' OR s.country = ?8) AND (?16 = 0 OR s.whs_year <> 0 OR s.heritage <> '')"
 #define LIKE " AND (?9 = '' OR s.search LIKE ?9 ESCAPE '\\')"
 #define BOX(lat, lon)                                                                                                  \
     " AND (?10 = 0 OR (" lat " >= ?12 AND " lat " <= ?14 AND ((?11 <= ?13 AND " lon " >= ?11 AND " lon " <= ?13) "     \
@@ -27,11 +27,11 @@
 
 static const struct store_sql SHOWN_SQL = {"SELECT " SITE_ROW ", s.shown_cell AS k FROM site s WHERE" SHOWN_KEY
                                            " AND s.visibility <= ?15" FILTERS LIKE SHOWN_BOX
-                                           " ORDER BY s.shown_cell, s.id LIMIT ?16"};
+                                           " ORDER BY s.shown_cell, s.id LIMIT ?17"};
 static const struct store_sql INSIDE_SQL = {"SELECT " SITE_ROW ", s.shown_cell AS k FROM site s WHERE" SHOWN_KEY
                                             " AND s.visibility = 0" FILTERS LIKE TRUE_BOX " UNION ALL SELECT " SITE_ROW
                                             ", s.cell AS k FROM site s WHERE" GUARDED FILTERS LIKE TRUE_BOX
-                                            " ORDER BY k, id LIMIT ?16"};
+                                            " ORDER BY k, id LIMIT ?17"};
 static const struct store_sql COUNT_SHOWN_SQL = {"SELECT count(*) FROM site s WHERE" SHOWN_KEY
                                                  " AND s.visibility <= ?15" FILTERS LIKE SHOWN_BOX};
 static const struct store_sql COUNT_INSIDE_SQL = {
@@ -42,7 +42,7 @@ static const struct store_sql COUNT_INDEX_SQL = {
     "SELECT count(*) FROM site s WHERE s.shown_cell BETWEEN ?1 AND ?2 AND (?3 = '' OR s.religion = ?3) AND "
     "(?4 = '' OR s.kind = ?4) AND (?5 = '' OR s.class = ?5) AND (?6 = '' OR s.country = ?6)"};
 
-enum { WHERE_ARGS = 16 };
+enum { WHERE_ARGS = 17 };
 
 static void where_args(const struct sites_where *w, int64_t first, int64_t last, const struct sites_key *after,
                        size_t limit, struct store_arg *out)
@@ -63,6 +63,7 @@ static void where_args(const struct sites_where *w, int64_t first, int64_t last,
                                                SA_REAL(f->box.east_deg),
                                                SA_REAL(f->box.north_deg),
                                                SA_INT(w->most),
+                                               SA_INT(f->is_heritage),
                                                SA_INT(limit)};
     memcpy(out, args, sizeof args);
 }
@@ -101,7 +102,8 @@ enum rc sites_range_count(struct store_tx *tx, const struct sites_where *w, int6
 {
     struct store_arg args[WHERE_ARGS];
     struct sites_key begin = SITES_KEY_FIRST;
-    if (!w->is_inside && w->most == VISIBILITY_COARSE && !w->filter.has_box && str_is_empty(w->like))
+    if (!w->is_inside && w->most == VISIBILITY_COARSE && !w->filter.has_box && !w->filter.is_heritage &&
+        str_is_empty(w->like))
         return count_by_index(tx, w, first, last, out, err);
     where_args(w, first, last, &begin, 0, args);
     return store_get_int(tx, w->is_inside ? &COUNT_INSIDE_SQL : &COUNT_SHOWN_SQL, args, WHERE_ARGS - 1, out, err);

@@ -195,6 +195,9 @@ def test_sites(s):
     check(sheet["sources"] and sheet["sources"][0]["licence"] is not None, "a site has its source")
     found = s.get("/api/v1/sites?religion=sikh").json()
     check(found["sites"] and all(r["religion"] == "sikh" for r in found["sites"]), "filter by religion")
+    found = s.get("/api/v1/sites?heritage=1&limit=500").json()
+    check(found["sites"] and all(r["whs_year"] or r["heritage"] for r in found["sites"]), "filter by heritage")
+    equal(found["matched"], sum(1 for r in rows if r["whs_year"] or r["heritage"]), "heritage is counted exactly")
     found = s.get("/api/v1/sites?q=basilica&limit=5").json()
     check(found["matched"] > 0, "search by name")
     near = s.get("/api/v1/near?lat=41.9022&lon=12.4534&n=3").json()["sites"]

@@ -206,9 +206,16 @@ static void pages(struct registry *r)
     OK(sites_list(r->st, &none, &VIEWER_PUBLIC, STR_NONE, 10, true, &r->mem, &page, &r->err));
     assert_int_equal(page.matched, 0);
 
+    struct sites_filter listed = {.religion = STR("muslim"), .is_heritage = true};
+    OK(sites_list(r->st, &listed, &VIEWER_PUBLIC, STR_NONE, 500, true, &r->mem, &page, &r->err));
+    assert_true(page.matched > 5 && page.matched == (int64_t)page.n);
+    for (size_t i = 0; i < page.n; i++)
+        assert_true(page.sites[i].whs_year != 0 || page.sites[i].heritage.n > 0);
+    int64_t listed_n = page.matched;
+
     struct sites_filter muslim = {.religion = STR("muslim"), .class_code = STR("place_of_worship")};
     OK(sites_list(r->st, &muslim, &VIEWER_PUBLIC, STR_NONE, 500, true, &r->mem, &page, &r->err));
-    assert_true(page.matched > 10 && page.matched == (int64_t)page.n);
+    assert_true(page.matched > 10 && page.matched == (int64_t)page.n && page.matched > listed_n);
     struct site *s = &page.sites[0], *one;
     OK(sites_find(r->st, uuid_format(&r->mem, s->public_id), &VIEWER_PUBLIC, &r->mem, &one, &r->err));
     assert_true(uuid_is_equal(one->id, s->id));
