@@ -197,7 +197,8 @@ static enum rc stored_fill(struct merge *m, struct err *err)
     struct arena mem;
     arena_init(&mem);
     struct str after = m->page_n ? m->page[m->page_n - 1].external_id : STR("");
-    enum rc rc = import_stored_page(m->im->st, m->source, after, &mem, &m->page, &m->page_n, err);
+    struct stored_ask ask = {.source = m->source, .key = after, .most = STORED_PAGE};
+    enum rc rc = import_stored_page(m->im->st, &ask, &mem, &m->page, &m->page_n, err);
     arena_fini(&m->page_mem);
     m->page_mem = mem;
     m->page_i = 0;
@@ -256,6 +257,7 @@ static enum rc batch_take(struct merge *m, struct import_batch *b, struct err *e
         it->key = str_copy(&b->mem, s->external_id);
         it->site = s->site;
         it->stored_digest = s->digest;
+        it->stored_version = it->version = s->version;
         it->is_gone_before = s->is_gone;
         m->page_i++;
     }
@@ -263,6 +265,8 @@ static enum rc batch_take(struct merge *m, struct import_batch *b, struct err *e
         return RC_OK;
     it->key = str_copy(&b->mem, m->now.key);
     it->bytes = str_copy(&b->mem, m->now.payload);
+    it->version = m->now.version;
+    it->is_version_new = it->is_stored && it->version != it->stored_version;
     b->bytes += it->bytes.n;
     m->done++;
     return file_next(m, err);
@@ -386,6 +390,7 @@ static void batch_count(struct sites_import *im, struct import_batch *b)
         b->updated += it->act == IMPORT_UPDATE;
         b->gone += it->act == IMPORT_GONE;
         b->unchanged += it->act == IMPORT_SAME && it->is_in_file;
+        b->reversioned += it->is_version_new && (it->act == IMPORT_SAME || it->act == IMPORT_GONE);
         if (it->is_in_file)
             class_count(&im->report, it->rows.class_code);
     }
@@ -477,7 +482,7 @@ static enum rc lane_send(struct sites_import *im, struct pipe *p, struct lane *l
                          struct err *err)
 {
     const struct import_batch *b = &lane->batch;
-    if (im->opt.dry_run || b->added + b->updated + b->gone == 0)
+    if (im->opt.dry_run || b->added + b->updated + b->gone + b->reversioned == 0)
         return RC_OK;
     *done = (struct lane_done){p, lane};
     lane->done = false;

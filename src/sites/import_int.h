@@ -17,6 +17,8 @@ struct import_item {
     struct str key;
     struct str bytes; /* of the file; empty with IMPORT_GONE */
     bool is_in_file, is_stored, is_gone_before;
+    bool is_version_new; /* and not the stored one */
+    int64_t version, stored_version; /* the source's own; 0 = not told */
     struct sha256 digest, stored_digest;
     struct uuid site, public_id;
     enum import_act act;
@@ -44,6 +46,7 @@ struct import_batch {
     struct instant now;
     enum visibility visibility;
     int64_t added, updated, unchanged, gone;
+    int64_t reversioned; /* only their version changes */
 };
 
 /* What is stored of a source, in the order of its external ids. */
@@ -52,10 +55,16 @@ struct stored_record {
     struct uuid site;
     struct sha256 digest;
     bool is_gone;
+    int64_t version;
 };
 enum { STORED_PAGE = 8192 };
-/* The next up to STORED_PAGE after `after`. */
-MUST_CHECK enum rc import_stored_page(struct store *st, struct uuid source, struct str after, struct arena *mem,
+struct stored_ask {
+    struct uuid source;
+    struct str key;
+    bool with_key; /* from this key on, else after it */
+    size_t most;   /* STORED_PAGE at most */
+};
+MUST_CHECK enum rc import_stored_page(struct store *st, const struct stored_ask *ask, struct arena *mem,
                                       struct stored_record **out, size_t *n, struct err *err);
 /* nil when there is none of that name. */
 MUST_CHECK enum rc import_source_find(struct store *st, struct str name, struct uuid *out, struct err *err);

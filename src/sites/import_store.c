@@ -10,12 +10,14 @@
 #include "wire/json_out.h"
 
 static const struct store_sql STORED_SQL = {
-    "SELECT external_id, site, digest, CASE WHEN gone_release IS NULL THEN 0 ELSE 1 END FROM site_source "
+    "SELECT external_id, site, digest, CASE WHEN gone_release IS NULL THEN 0 ELSE 1 END, version FROM site_source "
     "WHERE source = ?1 AND external_id > ?2 ORDER BY external_id LIMIT ?3"};
+static const struct store_sql STORED_FROM_SQL = {
+    "SELECT external_id, site, digest, CASE WHEN gone_release IS NULL THEN 0 ELSE 1 END, version FROM site_source "
+    "WHERE source = ?1 AND external_id >= ?2 ORDER BY external_id LIMIT ?3"};
 
 struct stored_read {
-    struct uuid source;
-    struct str after;
+    const struct stored_ask *ask;
     struct arena *mem;
     struct stored_record *rows;
     size_t n;
@@ -33,22 +35,24 @@ static enum rc stored_read(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct stored_read *s = ctx;
     struct store_rows *rows;
-    struct store_arg args[] = {SA_UUID(s->source), SA_TEXT(s->after), SA_INT(STORED_PAGE)};
+    const struct stored_ask *a = s->ask;
+    struct store_arg args[] = {SA_UUID(a->source), SA_TEXT(a->key), SA_INT((int64_t)a->most)};
     s->n = 0;
-    TRY(store_query(tx, &STORED_SQL, args, SA_N(args), &rows, err));
-    while (s->n < STORED_PAGE && store_next(rows))
+    TRY(store_query(tx, a->with_key ? &STORED_FROM_SQL : &STORED_SQL, args, SA_N(args), &rows, err));
+    while (s->n < a->most && store_next(rows))
         s->rows[s->n++] = (struct stored_record){.external_id = str_copy(s->mem, store_text(rows, 0)),
                                                  .site = store_uuid(rows, 1),
                                                  .digest = digest_of(store_blob(rows, 2)),
-                                                 .is_gone = store_int(rows, 3) != 0};
+                                                 .is_gone = store_int(rows, 3) != 0,
+                                                 .version = store_int(rows, 4)};
     return store_finish(rows, err);
 }
 
-enum rc import_stored_page(struct store *st, struct uuid source, struct str after, struct arena *mem,
+enum rc import_stored_page(struct store *st, const struct stored_ask *ask, struct arena *mem,
                            struct stored_record **out, size_t *n, struct err *err)
 {
-    struct stored_read s = {.source = source, .after = after, .mem = mem};
-    s.rows = ARENA_NEW_N(mem, struct stored_record, STORED_PAGE);
+    struct stored_read s = {.ask = ask, .mem = mem};
+    s.rows = ARENA_NEW_N(mem, struct stored_record, ask->most);
     TRY(store_read(st, stored_read, &s, err));
     *out = s.rows;
     *n = s.n;
@@ -303,7 +307,7 @@ static const char *const SITE_COLUMNS[] = {
     "visibility", "is_unverified", "is_synthetic", "note",     "created_us",  "updated_us"};
 static const char *const FOOTPRINT_COLUMNS[] = {"site", "wkb"};
 static const char *const RECORD_COLUMNS[] = {"source",        "external_id",  "site",        "digest",
-                                             "first_release", "last_release", "source_text", "raw"};
+                                             "first_release", "last_release", "source_text", "raw", "version"};
 
 static struct store_arg real_or_null(bool has, double v)
 {
@@ -375,7 +379,8 @@ static enum rc record_row(struct store_bulk *bulk, const struct import_batch *b,
                                SA_UUID(b->release->id),
                                SA_UUID(b->release->id),
                                SA_TEXT(it->rows.source_text),
-                               SA_TEXT(it->rows.raw)};
+                               SA_TEXT(it->rows.raw),
+                               SA_INT(it->version)};
     return store_bulk_row(bulk, args, err);
 }
 
@@ -409,6 +414,7 @@ static enum rc load_sites(struct store_tx *tx, const struct import_batch *b, str
     return rc == RC_OK ? end : rc;
 }
 
+enum { IMPORT_NAMED_MAX = 2048 };
 enum { ADDED = 1u << IMPORT_ADD, CHANGED = 1u << IMPORT_UPDATE };
 
 static const struct store_sql PAST_SQL = {
@@ -419,8 +425,10 @@ static const struct store_sql PAST_SQL = {
     "= ?2 "
     "ON CONFLICT (source, external_id, until_release) DO NOTHING"};
 static const struct store_sql RECORD_SET_SQL = {
-    "UPDATE site_source SET digest = ?3, last_release = ?4, gone_release = NULL, source_text = ?5, raw = ?6 "
+    "UPDATE site_source SET digest = ?3, last_release = ?4, gone_release = NULL, source_text = ?5, raw = ?6, version = ?7 "
     "WHERE source = ?1 AND external_id = ?2"};
+static const struct store_sql RECORD_VERSION_SQL = {
+    "UPDATE site_source SET version = ?3 WHERE source = ?1 AND external_id = ?2"};
 static const struct store_sql FOOTPRINT_DROP_SQL = {"DELETE FROM site_footprint WHERE site = ?1"};
 /* Who may see it stays; where it is shown follows from that (M4). */
 static const struct store_sql SITE_SET_SQL = {
@@ -474,15 +482,25 @@ static void site_set_args(const struct import_batch *b, const struct import_item
     memcpy(out, args, sizeof args);
 }
 
-/* Runs one statement for every item of one act; `fill` writes its n arguments. */
+/* Runs one statement for every item whose act is in the set; `fill` writes its n arguments. */
 typedef void (*fill_fn)(const struct import_batch *b, const struct import_item *it, struct store_arg *out);
 
+enum { GONE = 1u << IMPORT_GONE, VERSION_ONLY = 1u << 30 };
+
+/* VERSION_ONLY: no change of the facts, or gone, yet another version of the source's object. */
+static bool is_among(const struct import_item *it, unsigned acts)
+{
+    if (acts == VERSION_ONLY)
+        return it->is_version_new && (it->act == IMPORT_SAME || it->act == IMPORT_GONE);
+    return acts & (1u << it->act);
+}
+
 static enum rc for_each(struct store_tx *tx, const struct import_batch *b, const struct store_sql *sql, size_t n,
-                        fill_fn fill, enum import_act act, struct err *err)
+                        fill_fn fill, unsigned acts, struct err *err)
 {
     size_t count = 0;
     for (size_t i = 0; i < b->n; i++)
-        count += b->items[i].act == act;
+        count += is_among(&b->items[i], acts);
     if (count == 0)
         return RC_OK;
     struct arena mem;
@@ -490,7 +508,7 @@ static enum rc for_each(struct store_tx *tx, const struct import_batch *b, const
     struct store_arg *args = arena_array(&mem, count * n, sizeof *args);
     size_t row = 0;
     for (size_t i = 0; i < b->n; i++)
-        if (b->items[i].act == act)
+        if (is_among(&b->items[i], acts))
             fill(b, &b->items[i], args + n * row++);
     enum rc rc = store_exec_many(tx, sql, args, n, row, NULL, err);
     arena_fini(&mem);
@@ -512,6 +530,14 @@ static void fill_record_set(const struct import_batch *b, const struct import_it
     out[3] = SA_UUID(b->release->id);
     out[4] = SA_TEXT(it->rows.source_text);
     out[5] = SA_TEXT(it->rows.raw);
+    out[6] = SA_INT(it->version);
+}
+
+static void fill_record_version(const struct import_batch *b, const struct import_item *it, struct store_arg *out)
+{
+    out[0] = SA_UUID(b->release->source);
+    out[1] = SA_TEXT(it->key);
+    out[2] = SA_INT(it->version);
 }
 
 static void fill_site(const struct import_batch *b, const struct import_item *it, struct store_arg *out)
@@ -528,12 +554,13 @@ static void fill_site_time(const struct import_batch *b, const struct import_ite
 
 static enum rc updates_write(struct store_tx *tx, const struct import_batch *b, struct err *err)
 {
-    TRY(for_each(tx, b, &PAST_SQL, 3, fill_record_key, IMPORT_UPDATE, err));
-    TRY(for_each(tx, b, &RECORD_SET_SQL, 6, fill_record_set, IMPORT_UPDATE, err));
-    TRY(for_each(tx, b, &SITE_SET_SQL, SET_ARGS, site_set_args, IMPORT_UPDATE, err));
-    TRY(for_each(tx, b, &FOOTPRINT_DROP_SQL, 1, fill_site, IMPORT_UPDATE, err));
-    TRY(for_each(tx, b, &RECORD_GONE_SQL, 3, fill_record_key, IMPORT_GONE, err));
-    return for_each(tx, b, &SITE_GONE_SQL, 2, fill_site_time, IMPORT_GONE, err);
+    TRY(for_each(tx, b, &PAST_SQL, 3, fill_record_key, CHANGED, err));
+    TRY(for_each(tx, b, &RECORD_SET_SQL, 7, fill_record_set, CHANGED, err));
+    TRY(for_each(tx, b, &SITE_SET_SQL, SET_ARGS, site_set_args, CHANGED, err));
+    TRY(for_each(tx, b, &FOOTPRINT_DROP_SQL, 1, fill_site, CHANGED, err));
+    TRY(for_each(tx, b, &RECORD_GONE_SQL, 3, fill_record_key, GONE, err));
+    TRY(for_each(tx, b, &RECORD_VERSION_SQL, 3, fill_record_version, VERSION_ONLY, err));
+    return for_each(tx, b, &SITE_GONE_SQL, 2, fill_site_time, GONE, err);
 }
 
 static struct sha256 batch_digest(const struct import_batch *b)
@@ -581,6 +608,21 @@ static enum rc batch_entry(struct store_tx *tx, const struct import_batch *b, st
     return rc;
 }
 
+/* A batch with many changes is part of a large import: its sites are not named. */
+static enum rc touched(struct store_tx *tx, const struct import_batch *b, struct err *err)
+{
+    struct uuid ids[IMPORT_NAMED_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->items[i].act == IMPORT_SAME)
+            continue;
+        if (n == IMPORT_NAMED_MAX)
+            return sites_changed(tx, b->now, NULL, 0, err);
+        ids[n++] = b->items[i].site;
+    }
+    return sites_changed(tx, b->now, ids, n, err);
+}
+
 enum rc import_batch_write(struct store_tx *tx, void *ctx, struct err *err)
 {
     const struct import_batch *b = ctx;
@@ -589,14 +631,14 @@ enum rc import_batch_write(struct store_tx *tx, void *ctx, struct err *err)
     TRY(store_get_int(tx, &STATE_SQL, release, SA_N(release), &open, err));
     if (open != 1)
         return lost_release(err);
-    if (b->updated + b->gone > 0)
+    if (b->updated + b->gone + b->reversioned > 0)
         TRY(updates_write(tx, b, err));
     if (b->added > 0) {
         TRY(load_sites(tx, b, err));
         TRY(load(tx, b, "site_source", RECORD_COLUMNS, SA_N(RECORD_COLUMNS), record_row, ADDED, err));
     }
     TRY(load(tx, b, "site_footprint", FOOTPRINT_COLUMNS, SA_N(FOOTPRINT_COLUMNS), footprint_row, ADDED | CHANGED, err));
-    TRY(sites_changed(tx, b->now, err));
+    TRY(touched(tx, b, err));
     return batch_entry(tx, b, err);
 }
 
