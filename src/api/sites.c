@@ -166,6 +166,7 @@ enum rc api_sites_get(struct api_call *call, struct err *err)
     struct json_out *j = api_json_begin(call);
     json_begin_object(j);
     sites_json_members(j, site, view);
+    json_put_str(j, "note", view == VIEW_FULL ? site->note : STR_NONE); /* may tell the place */
     write_footprint(j, wkb);
     write_sources(j, sources, sources_n, call->mem);
     write_incidents(j, &incidents);

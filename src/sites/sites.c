@@ -151,7 +151,6 @@ void sites_json_members(struct json_out *j, const struct site *s, enum view view
     else
         json_nil(j);
     json_put_str(j, "wikidata", s->wikidata);
-    json_put_str(j, "note", view == VIEW_FULL ? s->note : STR_NONE); /* may tell the place */
     json_put_str(j, "status", s->status);
     json_put_bool(j, "unverified", s->is_unverified);
     json_put_bool(j, "synthetic", s->is_synthetic);
