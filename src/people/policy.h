@@ -8,6 +8,7 @@
 #define PEOPLE_POLICY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/id.h"
 
@@ -39,6 +40,8 @@ enum policy_kind {
 struct policy_object {
     enum policy_kind kind;
     enum visibility visibility; /* sites */
+    bool is_country_closed;     /* sites: of a country that is not published (visibility.h) */
+    bool is_of_hidden;          /* incidents: linked to a site that the public may not know of */
     int verification;           /* incidents: 0..4 for V0..V4; side states are -1 */
     bool is_approved;           /* warnings */
     bool is_scope_public;       /* warnings */
@@ -56,14 +59,32 @@ enum act {
     ACT_RUN_WATCH,       /* reviewer + */
     ACT_DECIDE_WARNING,  /* coordinator + */
     ACT_IMPORT,          /* administrator */
-    ACT_MANAGE_PEOPLE    /* administrator */
+    ACT_MANAGE_PEOPLE,   /* administrator */
+    ACT_NARROW_SITE,     /* show less of a site than now, at once: coordinator +, reviewed afterwards */
+    ACT_REVIEW_SITE,     /* keep or revert what another has narrowed: coordinator + */
+    ACT_WIDEN_SITE,      /* show more of a site than now: administrator */
+    ACT_CLOSE_COUNTRY    /* stop or begin publishing a country: administrator */
 };
 bool policy_may(const struct viewer *viewer, enum act act);
 
-/* Coarse place: the centre of the fixed grid cell of `cell_m` metres (rounded up to a power of two of Mercator cells at
- * the equator), never jittered, the same in every outlet and edition. Default cell for public incidents and COARSE
- * sites: POLICY_COARSE_ZOOM. */
-enum { POLICY_COARSE_ZOOM = 11 }; /* tile zoom whose cells are the grid: about 20 km at the equator, 10 km at 60 deg */
+/* Coarse place of incidents and warnings: the centre of the tile of zoom POLICY_COARSE_ZOOM in which it lies. */
+enum { POLICY_COARSE_ZOOM = 11 }; /* about 20 km at the equator, 10 km at 60 deg */
 void policy_coarse_point(double lat_deg, double lon_deg, double *out_lat_deg, double *out_lon_deg);
+
+/* Coarse place of a COARSE site: the centre of a cell of a grid that is fixed for ever (docs/adr/0011-visibility.md): never
+ * jittered, computed in whole numbers, the same in every outlet and edition.
+ *   - no cell is narrower than the precision, in either direction;
+ *   - a finer cell lies wholly in one coarser cell, so that two editions of different precision tell no more than the
+ *     finer one;
+ *   - within 50 km of a pole the cell is that cap, whatever the precision. */
+enum { POLICY_PRECISIONS = 4, POLICY_PRECISION_DEFAULT_M = 10000, POLICY_PRECISION_MAX_M = 50000 };
+extern const int POLICY_LADDER_M[POLICY_PRECISIONS]; /* rising */
+bool policy_is_precision(int64_t precision_m);
+struct policy_cell {
+    double lat_deg, lon_deg; /* the centre */
+    double reach_m;          /* no point of the cell is farther from it; whole metres */
+};
+/* A precision that is not on the ladder is taken as the coarsest. */
+struct policy_cell policy_cell_of(double lat_deg, double lon_deg, int64_t precision_m);
 
 #endif
