@@ -11,7 +11,7 @@
 #include "sites/sites_int.h"
 #include "wire/json_out.h"
 
-enum { AREAS_PAGE = 200, SITES_PAGE = 4096 };
+enum { AREAS_PAGE = 200, SITES_PAGE = 4096, ASSIGN_NAMED_MAX = 1024 /* more at a time: the registry is being filled */ };
 
 static const struct store_sql AREAS_SQL = {
     "SELECT a.id, a.level, a.code, a.country, a.name, a.is_disputed, a.wkb FROM area a "
@@ -202,10 +202,12 @@ static enum rc places_write(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct assign *a = ctx;
     struct store_arg *args = arena_array(&a->mem, a->n * 5, sizeof *args);
+    struct uuid *sites = ARENA_NEW_N(&a->mem, struct uuid, a->n);
     struct sha256_state s;
     sha256_begin(&s);
     for (size_t i = 0; i < a->n; i++) {
         struct place_change *c = &a->changes[i];
+        sites[i] = c->site;
         struct store_arg *v = args + 5 * i;
         v[0] = SA_UUID(c->site);
         v[1] = SA_TEXT(c->country);
@@ -217,7 +219,7 @@ static enum rc places_write(struct store_tx *tx, void *ctx, struct err *err)
         sha256_add(&s, c->admin1.p, c->admin1.n);
     }
     TRY(store_exec_many(tx, &PLACE_SET_SQL, args, 5, a->n, NULL, err));
-    TRY(sites_changed(tx, a->now, err));
+    TRY(sites_changed(tx, a->now, a->n <= ASSIGN_NAMED_MAX ? sites : NULL, a->n, err));
     return entry(tx, "areas.assign", "area_assignment", uuid_v7(a->now), a->now, sha256_end(&s), (int64_t)a->n, err);
 }
 

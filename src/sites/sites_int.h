@@ -48,8 +48,11 @@ struct sites_range {
 };
 size_t sites_ranges(const struct sites_filter *filter, struct sites_range out[SITES_RANGES_MAX]);
 
-/* In the transaction of every change of sites. */
-MUST_CHECK enum rc sites_changed(struct store_tx *tx, struct instant at, struct err *err);
+/* In the transaction of every change of sites, with the inner ids of those it touched (what the feed of touched.h
+ * tells of them is their state when it is asked). ids NULL, or more than SITES_TOUCHED_MAX: projections are built anew,
+ * so name them wherever they are few. */
+MUST_CHECK enum rc sites_changed(struct store_tx *tx, struct instant at, const struct uuid *ids, size_t n,
+                                 struct err *err);
 
 struct sites_decision {
     struct uuid id, site, actor;

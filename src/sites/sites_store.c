@@ -230,16 +230,8 @@ enum rc sites_footprint(struct store *st, const struct site *site, struct arena 
 
 /* ---- the number of the last change ---- */
 
-static const struct store_sql CHANGED_SQL = {
-    "INSERT INTO site_change (seq, at_us) SELECT COALESCE(MAX(seq), 0) + 1, ?1 FROM site_change"};
 static const struct store_sql CHANGE_SQL = {"SELECT COALESCE(MAX(seq), 0) FROM site_change"};
 static const struct store_sql PUBLIC_COUNT_SQL = {"SELECT count(*) FROM site WHERE shown_cell >= 0"};
-
-enum rc sites_changed(struct store_tx *tx, struct instant at, struct err *err)
-{
-    struct store_arg args[] = {SA_TIME(at)};
-    return store_exec(tx, &CHANGED_SQL, args, SA_N(args), NULL, err);
-}
 
 struct state {
     int64_t count, change;
@@ -347,7 +339,7 @@ static enum rc decide(struct store_tx *tx, void *ctx, struct err *err)
     if (rc == RC_OK)
         rc = decision_entry(tx, d, err);
     if (rc == RC_OK)
-        rc = sites_changed(tx, d->at, err);
+        rc = sites_changed(tx, d->at, &d->site, 1, err);
     arena_fini(&mem);
     return rc;
 }
