@@ -56,7 +56,7 @@ enum { OSM_BY_TAG = 1, OSM_BY_ID = 2 }; /* why an object is handed out; both may
 struct osm_object {
     enum osm_kind kind;
     unsigned why;
-    bool is_visible;  /* false: a deleted object of a file with history */
+    bool is_visible;  /* false: a deleted object, of a file with history or of a change */
     int64_t id;       /* negative in files that were never uploaded */
     int64_t version;  /* 0 = not told */
     uint64_t seq;     /* grows through the file, also across blobs */
@@ -90,6 +90,8 @@ struct osm_want {
     const struct osm_filter *filter; /* NULL: by id only */
     const int64_t *ids[OSM_KINDS];
     size_t ids_n[OSM_KINDS];
+    bool is_change; /* XML: the file must be an osmChange; else it must not. Every object is handed out then, */
+                    /* why 0 when neither its tags nor its id were asked for; without its tags, nodes and members then. */
 };
 
 /* What a pass saw of one kind. is_rising: each id above the one before it, so none stands twice. */

@@ -28,6 +28,8 @@ struct scan {
     xmlParserCtxtPtr xml;
     enum rc rc;
     int depth;
+    int base; /* depth at which objects stand: 2, in a change 3 */
+    bool in_action, is_deleting; /* inside <create>, <modify> or <delete>; inside <delete> */
     bool is_open; /* an object of a wanted kind */
     struct osm_object o;
     struct number lat, lon;
@@ -111,9 +113,12 @@ static int kind_of(const char *name)
 
 static void root_check(struct scan *s, const char *name)
 {
-    if (strcmp(name, "osmChange") == 0)
-        stop(s, RC_UNSUPPORTED, "this is an osmChange file: changes, not a map. Apply it to an extract first");
-    else if (strcmp(name, "osm") != 0)
+    bool is_change = strcmp(name, "osmChange") == 0;
+    if (is_change && !s->want->is_change)
+        stop(s, RC_UNSUPPORTED, "this is an osmChange file: changes to a source, not a map; its format is osm-change");
+    else if (!is_change && s->want->is_change)
+        stop(s, RC_INVALID, "not an osmChange file: the outermost element is not <osmChange>");
+    else if (!is_change && strcmp(name, "osm") != 0)
         stop(s, RC_INVALID, "not an OSM XML file: the outermost element is not <osm>");
 }
 
@@ -124,12 +129,20 @@ static bool is_deleted(const xmlChar **a, int n)
            (attribute(a, n, "action", &v) && str_is_equal(v, STR("delete")));
 }
 
+/* Other elements may hold what they like, but no objects (X4). */
+static void action_open(struct scan *s, const char *name)
+{
+    s->is_deleting = strcmp(name, "delete") == 0;
+    s->in_action = s->is_deleting || strcmp(name, "create") == 0 || strcmp(name, "modify") == 0;
+}
+
 static void object_open(struct scan *s, enum osm_kind kind, const xmlChar **a, int n)
 {
     s->objects++;
     if (!(s->want->kinds & OSM_BIT(kind)))
         return;
-    s->o = (struct osm_object){.kind = kind, .is_visible = !is_deleted(a, n), .at = OSM_NOWHERE, .seq = s->objects,
+    bool is_visible = !s->is_deleting && !is_deleted(a, n);
+    s->o = (struct osm_object){.kind = kind, .is_visible = is_visible, .at = OSM_NOWHERE, .seq = s->objects,
                                .line = line_of(s)};
     if (!attribute_i64(a, n, "id", &s->o.id)) {
         stop(s, RC_DAMAGED, "an object has no id, or one that is not a number");
@@ -241,9 +254,13 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, cons
         stop(s, RC_TOO_LARGE, "elements are nested over 16 deep");
     else if (s->depth == 1)
         root_check(s, z);
-    else if (s->depth == 2 && kind_of(z) >= 0)
+    else if (s->want->is_change && kind_of(z) >= 0 && !(s->depth == s->base && s->in_action))
+        stop(s, RC_DAMAGED, "an object stands outside of <create>, <modify> and <delete>");
+    else if (s->want->is_change && s->depth == 2)
+        action_open(s, z);
+    else if (s->depth == s->base && kind_of(z) >= 0)
         object_open(s, (enum osm_kind)kind_of(z), a, n);
-    else if (s->depth == 3 && s->is_open)
+    else if (s->depth == s->base + 1 && s->is_open)
         child_open(s, z, a, n);
 }
 
@@ -257,8 +274,10 @@ static void object_give(struct scan *s)
     bool by_id = at < w->ids_n[o->kind] && w->ids[o->kind][at] == o->id;
     bool by_tag = w->filter && o->tags_n && osm_filter_passes(w->filter, s->tags, o->tags_n);
     o->why = (by_tag ? OSM_BY_TAG : 0u) | (by_id ? OSM_BY_ID : 0u);
-    if (!o->why)
+    if (!o->why && !w->is_change)
         return;
+    if (!o->why)
+        o->refs_n = o->members_n = 0;
     o->tags = by_tag ? s->tags : NULL;
     o->tags_n = by_tag ? o->tags_n : 0;
     o->refs = s->refs;
@@ -277,7 +296,7 @@ static void on_end(void *ctx, const xmlChar *name, const xmlChar *prefix, const 
     (void)name, (void)prefix, (void)uri;
     if (s->rc != RC_OK)
         return;
-    if (--s->depth == 1 && s->is_open) {
+    if (--s->depth == s->base - 1 && s->is_open) {
         s->is_open = false;
         object_give(s);
         if (s->text_bytes)
@@ -329,7 +348,7 @@ static enum rc feed(struct scan *s, struct byte_source in)
 enum rc osm_xml_scan(struct byte_source in, const struct osm_want *want, osm_object_fn fn, void *ctx,
                      struct osm_seen seen[OSM_KINDS], struct err *err)
 {
-    struct scan s = {.want = want, .fn = fn, .ctx = ctx, .seen = seen, .err = err};
+    struct scan s = {.want = want, .fn = fn, .ctx = ctx, .seen = seen, .err = err, .base = want->is_change ? 3 : 2};
     xmlSAXHandler sax = {.initialized = XML_SAX2_MAGIC, .startElementNs = on_start, .endElementNs = on_end,
                          .internalSubset = on_doctype, .serror = on_error};
     memset(seen, 0, OSM_KINDS * sizeof *seen);

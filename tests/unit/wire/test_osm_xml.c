@@ -34,16 +34,21 @@ static enum rc on_object(void *ctx, const struct osm_object *o, struct err *err)
     return RC_OK;
 }
 
-static enum rc scan(struct byte_source in, struct buf *log, struct osm_seen *seen, struct err *err)
+static enum rc scan_as(bool is_change, struct byte_source in, struct buf *log, struct osm_seen *seen, struct err *err)
 {
     static const struct str ENTRIES[] = {{"amenity=place_of_worship", 24}, {"religion", 8}};
     static const int64_t IDS[] = {-4, 2};
     struct osm_filter *f;
     assert_int_equal(osm_filter_new(ENTRIES, 2, &f, err), RC_OK);
-    struct osm_want want = {.kinds = 7, .filter = f, .ids = {IDS}, .ids_n = {2}};
+    struct osm_want want = {.kinds = 7, .filter = f, .ids = {IDS}, .ids_n = {2}, .is_change = is_change};
     enum rc rc = osm_xml_scan(in, &want, on_object, log, seen, err);
     osm_filter_free(f);
     return rc;
+}
+
+static enum rc scan(struct byte_source in, struct buf *log, struct osm_seen *seen, struct err *err)
+{
+    return scan_as(false, in, log, seen, err);
 }
 
 static enum rc scan_text(struct str text, struct buf *log, struct err *err)
@@ -243,12 +248,78 @@ static void truncation_at_every_byte(void **state)
     }
 }
 
+/* --- changes ------------------------------------------------------------------------------------------------------- */
+
+#define CHANGE                                                                                                \
+    "<osmChange version='0.6'>\n<create><node id='2' version='1' lat='1' lon='2'/>\n"                         \
+    "<way id='7' version='1'><nd ref='2'/><tag k='religion' v='y'/></way></create>\n"                         \
+    "<modify><node id='5' version='3' lat='1' lon='1'><tag k='name' v='x'/></node>\n"                         \
+    "<way id='8' version='2'><nd ref='1'/><tag k='building' v='yes'/></way></modify>\n<note>n</note>\n"        \
+    "<delete><node id='6' version='4' lat='1' lon='1'/>\n<relation id='9' version='5'><member type='way' "     \
+    "ref='7' role=''/></relation></delete>\n</osmChange>\n"
+
+static enum rc scan_change(struct str text, struct buf *log, struct err *err)
+{
+    struct osm_seen seen[OSM_KINDS];
+    buf_init(log, 0);
+    return scan_as(true, str_source(&text), log, seen, err);
+}
+
+static void expect_change_error(struct str text, enum rc rc, const char *why)
+{
+    struct buf log;
+    struct err err = {0};
+    enum rc got = scan_change(text, &log, &err);
+    if (got != rc || !strstr(err.text, why))
+        fail_msg("wanted %s \"%s\", got %s \"%s\"", rc_name(rc), why, rc_name(got), err.text);
+    buf_fini(&log);
+}
+
+static void changes(void **state)
+{
+    struct buf log;
+    struct err err = {0};
+    (void)state;
+    if (scan_change(STR(CHANGE), &log, &err) != RC_OK)
+        fail_msg("%s", err.text);
+    buf_add_char(&log, 0);
+    assert_string_equal(log.p, "2:n2 v1 @10000000,20000000\n3:w7 v1 religion=y >2\n4:n5 v3 @10000000,10000000\n"
+                               "5:w8 v2\n7:n6 v4 gone @10000000,10000000\n8:r9 v5 gone\n");
+    buf_fini(&log);
+    expect_change_error(STR("<osm version='0.6'></osm>"), RC_INVALID, "not <osmChange>");
+    expect_change_error(STR("<osmChange><node id='1'/></osmChange>"), RC_DAMAGED, "stands outside");
+    expect_change_error(STR("<osmChange><create/><way id='1'/></osmChange>"), RC_DAMAGED, "stands outside");
+    expect_change_error(STR("<osmChange><augment><way id='1'/></augment></osmChange>"), RC_DAMAGED, "stands outside");
+    expect_change_error(STR("<osmChange><create><modify><way id='1'/></modify></create></osmChange>"), RC_DAMAGED,
+                        "stands outside");
+    expect_change_error(STR("<osmChange><create><way id='1'><node id='2'/></way></create></osmChange>"), RC_DAMAGED,
+                        "stands outside");
+    expect_change_error(STR("<osmChange><create><create><create><create><create><create><create><create><create><create>"
+                            "<create><create><create><create><create><create><create>"),
+                        RC_TOO_LARGE, "16 deep");
+}
+
+static void change_truncated_at_every_byte(void **state)
+{
+    struct str whole = STR(CHANGE);
+    (void)state;
+    for (size_t cut = 0; cut < whole.n - 2; cut++) {
+        struct buf log;
+        struct err err = {0};
+        enum rc rc = scan_change(str_slice(whole, 0, cut), &log, &err);
+        assert_true(rc == RC_DAMAGED || rc == RC_INVALID);
+        assert_true(err.text[0] != 0);
+        buf_fini(&log);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects),      cmocka_unit_test(what_was_seen), cmocka_unit_test(refused),
         cmocka_unit_test(entity_bombs), cmocka_unit_test(caps),          cmocka_unit_test(gzip_bomb),
-        cmocka_unit_test(truncation_at_every_byte),
+        cmocka_unit_test(truncation_at_every_byte), cmocka_unit_test(changes),
+        cmocka_unit_test(change_truncated_at_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
