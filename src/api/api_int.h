@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "api/app.h"
+#include "api/ground_room.h"
 #include "api/metrics.h"
 #include "api/proof.h"
 #include "api/tile_rooms.h"
@@ -60,6 +61,7 @@ struct api_server {
     struct api_metrics metrics;
     struct proof proof;
     struct tile_rooms *tiles;
+    struct ground_room *ground;
     struct vocab *words;          /* of religions and kinds */
     struct code_list *report_types;
     struct http_prepared **files; /* by asset index; NULL for what is not served */
@@ -117,6 +119,9 @@ MUST_CHECK enum rc api_tile_query(const struct api_call *call, struct tiles_quer
 /* Answers a packed tile: as it is, unpacked for who does not take gzip, 204 when it is empty. */
 MUST_CHECK enum rc api_tile_answer(struct api_call *call, struct str packed, struct err *err);
 
+/* The member "shared_ground": the measure of the circle around a place, null when the place is not exact. */
+void api_put_shared_ground(struct json_out *j, struct api_call *call, bool is_exact, struct geo_point p);
+
 /* ---- access.c ---- */
 #define API_COOKIE "fane_session"
 /* Viewer from the cookie, then what the route needs. */
@@ -139,6 +144,8 @@ enum rc api_vocab(struct api_call *call, struct err *err);
 enum rc api_sites_list(struct api_call *call, struct err *err);
 enum rc api_sites_get(struct api_call *call, struct err *err);
 enum rc api_sites_qr(struct api_call *call, struct err *err);
+enum rc api_ground_list(struct api_call *call, struct err *err);
+enum rc api_tiles_ground(struct api_call *call, struct err *err);
 enum rc api_near(struct api_call *call, struct err *err);
 enum rc api_incidents_list(struct api_call *call, struct err *err);
 enum rc api_clusters_list(struct api_call *call, struct err *err);

@@ -22,6 +22,8 @@ const struct api_route API_ROUTES[] = {
     {HTTP_GET, "/tiles/sites/{z}/{x}/{y}.mvt", api_tiles_sites, API_OPEN, 0, API_ANY_VIEWER | API_INLINE},
     {HTTP_GET, "/tiles/incidents/{z}/{x}/{y}.mvt", api_tiles_incidents, API_OPEN, 0, READ_ONLY},
     {HTTP_GET, "/tiles/hotspots/{z}/{x}/{y}.mvt", api_tiles_hotspots, API_REVIEWER, 0, READ_ONLY},
+    {HTTP_GET, "/tiles/ground/{z}/{x}/{y}.mvt", api_tiles_ground, API_OPEN, 0, API_ANY_VIEWER},
+    {HTTP_GET, "/api/v1/ground", api_ground_list, API_OPEN, 0, API_ANY_VIEWER},
     {HTTP_GET, "/tiles/{layer}.json", api_tiles_json, API_OPEN, 0, READ_ONLY},
     {HTTP_GET, "/api/v1/incidents", api_incidents_list, API_OPEN, 0, READ_ONLY},
     {HTTP_GET, "/api/v1/clusters", api_clusters_list, API_REVIEWER, 0, READ_ONLY},

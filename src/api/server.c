@@ -170,6 +170,7 @@ enum rc api_serve(struct app *app, const struct api_options *opt, const _Atomic 
     arena_init(&s->mem);
     proof_init(&s->proof, app->vault, app->proof_waiting ? app->proof_waiting : PROOF_WAITING);
     s->tiles = tile_rooms_new(TILES_CACHE_BYTES);
+    s->ground = ground_room_new();
     enum rc rc = prepare(s, opt, err);
     if (rc == RC_OK) {
         serve(s, opt, stop);
@@ -177,6 +178,7 @@ enum rc api_serve(struct app *app, const struct api_options *opt, const _Atomic 
     }
     api_files_free(s);
     tile_rooms_free(s->tiles);
+    ground_room_free(s->ground);
     vocab_free(s->words);
     code_list_free(s->report_types);
     proof_fini(&s->proof);

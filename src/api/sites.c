@@ -7,6 +7,7 @@
 #include "api/api_int.h"
 #include "incidents/incidents.h"
 #include "sites/atlas.h"
+#include "sites/ground.h"
 #include "sites/sites_geojson.h"
 
 enum {
@@ -171,6 +172,8 @@ enum rc api_sites_get(struct api_call *call, struct err *err)
     write_sources(j, sources, sources_n, call->mem);
     write_incidents(j, &incidents);
     write_neighbours(j, call, site);
+    api_put_shared_ground(j, call, site->has_place && view == VIEW_FULL && site->precision_m <= GROUND_RADIUS_M,
+                          (struct geo_point){site->lat_deg, site->lon_deg});
     json_end_object(j);
     api_json_end(call, 200);
     return RC_OK;

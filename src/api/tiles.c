@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/api_int.h"
+#include "tiles/ground.h"
 #include "tiles/tiles_cache.h"
 #include "wire/gzip.h"
 #include "sites/sites.h"
@@ -142,6 +143,8 @@ enum rc api_tiles_json(struct api_call *call, struct err *err)
     } else if (str_is_equal(name, STR("incidents"))) {
         t.layers = INCIDENT_LAYERS;
         t.layers_n = 2;
+    } else if (str_is_equal(name, STR("ground"))) {
+        t.layers = tiles_ground_layer();
     } else if (str_is_equal(name, STR("hotspots")) && call->viewer.role >= ROLE_REVIEWER) {
         t.layers = &HOTSPOT_LAYER;
     } else {

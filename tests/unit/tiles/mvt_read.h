@@ -25,7 +25,7 @@ struct read_feature {
     int type;
     uint32_t tags[64];
     size_t tags_n;
-    double x, y;         /* point */
+    double x, y;         /* point; of a polygon the least of its corners */
     double area, points; /* polygon: signed doubled area of its rings in all, corners in all */
     double rings;
 };
@@ -125,6 +125,8 @@ static inline void read_polygon(struct read_feature *f, struct reader r)
         READ_CHECK(read_varint(&r) == (1 << 3 | 7));
         double area = 0;
         for (uint64_t i = 0; i <= n; i++) {
+            f->x = f->rings + (double)i == 0 || (double)px[i] < f->x ? (double)px[i] : f->x;
+            f->y = f->rings + (double)i == 0 || (double)py[i] < f->y ? (double)py[i] : f->y;
             uint64_t k = i == n ? 0 : i + 1;
             area += (double)px[i] * (double)py[k] - (double)px[k] * (double)py[i];
         }
