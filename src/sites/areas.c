@@ -14,13 +14,14 @@
 #include "wire/json_stream.h"
 
 #define BUILTIN "web/areas/countries.geojson"
-#define BOXES   "web/areas/disputed.geojson"
+#define RINGS   "web/areas/disputed.geojson"
 #define NEUTRAL "The status of this area is disputed. The code shown does not imply any opinion on its legal status."
 
-enum { LAYER_OWN, LAYER_BUILTIN, LAYERS_COUNTRY, LAYER_ADMIN1 = LAYERS_COUNTRY, LAYER_BOXES, LAYERS };
+enum { LAYER_OWN, LAYER_BUILTIN, LAYERS_COUNTRY, LAYER_ADMIN1 = LAYERS_COUNTRY, LAYER_RINGS, LAYERS };
 
 struct areas {
     struct area_layer *layers[LAYERS];
+    struct area_info *shown; /* of each ring, with the country it is shown under */
     struct iso_codes *iso;
 };
 
@@ -89,8 +90,8 @@ static enum rc builtin_feature(void *ctx, const struct json_item *item, struct e
     return area_layer_add(l->a->layers[LAYER_BUILTIN], &row.info, &shape, err);
 }
 
-/* A box says in "drawn_as" whose polygon it speaks of; that stands in the code of the area. */
-static enum rc box_feature(void *ctx, const struct json_item *item, struct err *err)
+/* A ring says in "drawn_as" whose polygon it speaks of: in its layer that is the country, and the one to show the code. */
+static enum rc ring_feature(void *ctx, const struct json_item *item, struct err *err)
 {
     struct load *l = ctx;
     struct area_row row = {0};
@@ -99,9 +100,10 @@ static enum rc box_feature(void *ctx, const struct json_item *item, struct err *
     const char *fault = item->fault ? item->fault : feature_read(l->a->iso, item->value, &row);
     if (fault)
         return err_set(err, RC_DAMAGED, "feature %lld: %s", (long long)item->index, fault);
-    row.info.code = json_str_or_empty(json_object_get(item->value, "properties"), "drawn_as");
+    row.info.code = row.info.country;
+    row.info.country = json_str_or_empty(json_object_get(item->value, "properties"), "drawn_as");
     TRY(geojson_shape(json_object_get(item->value, "geometry"), &l->mem, &shape, err));
-    return area_layer_add(l->a->layers[LAYER_BOXES], &row.info, &shape, err);
+    return area_layer_add(l->a->layers[LAYER_RINGS], &row.info, &shape, err);
 }
 
 static enum rc asset_read(struct load *l, const char *path, json_item_fn fn, struct err *err)
@@ -134,11 +136,21 @@ static enum rc layers_fill(struct areas *a, struct store *st, struct err *err)
     arena_init(&l.mem);
     enum rc rc = asset_read(&l, BUILTIN, builtin_feature, err);
     if (rc == RC_OK)
-        rc = asset_read(&l, BOXES, box_feature, err);
+        rc = asset_read(&l, RINGS, ring_feature, err);
     if (rc == RC_OK && st)
         rc = areas_store_each(st, stored_area, &l, err);
     arena_fini(&l.mem);
     return rc;
+}
+
+static void rings_show(struct areas *a)
+{
+    int n = area_layer_count(a->layers[LAYER_RINGS]);
+    a->shown = mem_array((size_t)n, sizeof *a->shown);
+    for (int i = 0; i < n; i++) {
+        a->shown[i] = *area_layer_info(a->layers[LAYER_RINGS], i);
+        a->shown[i].country = a->shown[i].code;
+    }
 }
 
 enum rc areas_load(struct store *st, struct areas **out, struct err *err)
@@ -154,6 +166,7 @@ enum rc areas_load(struct store *st, struct areas **out, struct err *err)
     for (int i = 0; i < LAYERS; i++)
         if (area_layer_count(a->layers[i]) > 0)
             area_layer_build(a->layers[i]);
+    rings_show(a);
     *out = a;
     return RC_OK;
 }
@@ -165,18 +178,19 @@ void areas_free(struct areas *a)
     for (int i = 0; i < LAYERS; i++)
         area_layer_free(a->layers[i]);
     iso_codes_free(a->iso);
+    free(a->shown);
     free(a);
 }
 
 /* ---- asking ---- */
 
-/* What the map draws as one country and a box of data/areas/disputed.csv flags. */
-static const struct area_info *boxed(const struct areas *a, struct geo_point p, const struct area_info *drawn)
+/* What the map draws as one country and a ring of data/areas/disputed.csv flags. */
+static const struct area_info *ringed(const struct areas *a, struct geo_point p, const struct area_info *drawn)
 {
-    const struct area_layer *l = a->layers[LAYER_BOXES];
-    int found = drawn && area_layer_count(l) > 0 ? area_layer_find(l, p, STR_NONE) : AREA_NONE;
-    bool is_meant = found != AREA_NONE && str_is_equal(area_layer_info(l, found)->code, drawn->country);
-    return is_meant ? area_layer_info(l, found) : drawn;
+    const struct area_layer *l = a->layers[LAYER_RINGS];
+    bool may_be = drawn && !str_is_empty(drawn->country) && area_layer_count(l) > 0;
+    int found = may_be ? area_layer_find(l, p, drawn->country) : AREA_NONE;
+    return found == AREA_NONE ? drawn : &a->shown[found];
 }
 
 static const struct area_info *country_holding(const struct areas *a, struct geo_point p)
@@ -186,7 +200,7 @@ static const struct area_info *country_holding(const struct areas *a, struct geo
             continue;
         int found = area_layer_find(a->layers[i], p, STR_NONE);
         if (found != AREA_NONE)
-            return boxed(a, p, area_layer_info(a->layers[i], found));
+            return ringed(a, p, area_layer_info(a->layers[i], found));
     }
     return NULL;
 }
@@ -229,7 +243,7 @@ static const struct area_info *country_decide(const struct areas *a, struct geo_
         if (near)
             return near;
     }
-    return holds ? holds : boxed(a, p, country_near(a, p, STR_NONE, NULL));
+    return holds ? holds : ringed(a, p, country_near(a, p, STR_NONE, NULL));
 }
 
 static struct str admin1_decide(const struct areas *a, struct geo_point p, struct str country)

@@ -29,6 +29,7 @@ INC_HEAD = ("id,title,date,date_precision,country,disputed,place,lat,lon,precisi
             "verification,killed,injured,source,source_read,note").split(",")
 ISO_HEAD = ["numeric", "alpha2", "alpha3", "name"]
 EXC_HEAD = ["name", "alpha2", "disputed", "note"]
+RING_HEAD = ["name", "drawn_as", "alpha2", "ring", "note"]
 MIN_SITES, MIN_INCIDENTS, MIN_RELIGIONS, MIN_COUNTRIES, ISO_ROWS = 300, 60, 20, 90, 249
 EXTRAS = {  # what each vocabulary must say beside its labels
     "incident-types": ("odihr", "acled", "iccs", "cst", "hate_statistics", "attack"),
@@ -188,7 +189,19 @@ def check_iso():
             bad(path, line, "needs disputed yes or no, and a note")
         if r["alpha2"]:
             codes.add(r["alpha2"])
+    check_rings(os.path.join(ROOT, "data", "areas", "disputed.csv"), codes)
     return codes
+
+
+def check_rings(path, codes):
+    for line, r in rows_of(path, RING_HEAD):
+        points = [p.split() for p in r["ring"].split(",")]
+        if r["drawn_as"] not in codes or (r["alpha2"] and r["alpha2"] not in codes):
+            bad(path, line, "drawn_as and alpha2 must be codes of ISO 3166-1 (alpha2 may be empty)")
+        if len(points) < 4 or not all(len(p) == 2 and abs(float(p[0])) <= 180 and abs(float(p[1])) <= 90 for p in points):
+            bad(path, line, "the ring needs four points or more, each 'longitude latitude'")
+        if len(r["note"]) < 20:
+            bad(path, line, "needs a note that says why")
 
 
 def place_of(path, line, r):

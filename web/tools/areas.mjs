@@ -128,21 +128,25 @@ if (unknown.length) {
   console.error(`areas: no code in data/areas for: ${unknown.join("; ")}`);
   process.exit(1);
 }
-// Boxes of ../data/areas/disputed.csv: inside one, what the map draws as `drawn_as` is shown under `alpha2` and flagged.
-const boxes = readCsv(join(data, "disputed.csv")).map((r) => {
-  const [w, s, e, n] = [r.west, r.south, r.east, r.north].map(Number);
+// Rings of ../data/areas/disputed.csv: inside one, what the map draws as `drawn_as` is shown under `alpha2` and flagged.
+const rings = readCsv(join(data, "disputed.csv")).map((r) => {
+  const ring = r.ring.split(",").map((p) => p.trim().split(" ").map(Number));
+  if (ring.length < 4 || ring.some((p) => p.length !== 2 || !p.every(Number.isFinite))) {
+    console.error(`areas: the ring of ${r.name} in data/areas/disputed.csv is no list of "lon lat"`);
+    process.exit(1);
+  }
   return {
     type: "Feature",
     properties: {
       alpha2: r.alpha2, alpha3: byAlpha2.get(r.alpha2)?.alpha3 ?? "", name: r.name, disputed: true, note: r.note,
       drawn_as: r.drawn_as,
     },
-    geometry: { type: "Polygon", coordinates: [[[w, s], [e, s], [e, n], [w, n], [w, s]]] },
+    geometry: { type: "Polygon", coordinates: [[...ring, ring[0]]] },
   };
 });
 mkdirSync(dirname(out), { recursive: true });
 const write = (path, list) =>
   writeFileSync(path, `{"type":"FeatureCollection","features":[\n${list.map((f) => JSON.stringify(f)).join(",\n")}\n]}\n`);
 write(out, features);
-write(join(dirname(out), "disputed.geojson"), boxes);
+write(join(dirname(out), "disputed.geojson"), rings);
 console.error(`areas: ${features.length} countries`);
