@@ -68,6 +68,9 @@ static enum rc sites_print(const struct cli *cli, const struct sites_import_repo
     buf_printf(&b, "%lld read, %lld sites: %lld added, %lld updated, %lld unchanged; %lld gone, %lld rejected; %.2f s\n",
                (long long)r->read, (long long)r->sites, (long long)r->added, (long long)r->updated,
                (long long)r->unchanged, (long long)r->gone, (long long)r->rejected, r->seconds);
+    if (r->unplaced)
+        buf_printf(&b, "  %8lld of them where they stood before, or as near as known: the change file lacks nodes of them\n",
+                   (long long)r->unplaced);
     for (size_t i = 0; i < r->classes_n; i++)
         buf_printf(&b, "  %8lld %s\n", (long long)r->by_class[i].n, r->by_class[i].code);
     enum rc rc = cli_print(buf_str(&b), err);

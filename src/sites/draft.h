@@ -45,16 +45,21 @@ struct site_draft {
     struct str note;
     struct str source_text;    /* name of the work the row cites, for the sheet */
     int64_t version;           /* OSM object version; 0 */
+    bool keeps_place;          /* of a change file that does not tell all of its outline: a stored place stays */
 };
 
 typedef enum rc (*site_draft_fn)(void *ctx, const struct site_draft *d, struct err *err);
 typedef enum rc (*site_reject_fn)(void *ctx, int64_t line, struct str external_id, const char *reason, struct err *err);
+
+/* The source says that the object is no more, or no site any more. Heard of objects that never were sites as well. */
+typedef enum rc (*site_gone_fn)(void *ctx, int64_t line, struct str external_id, int64_t version, struct err *err);
 
 struct site_sink {
     site_draft_fn draft;
     site_reject_fn reject;
     void (*progress)(void *ctx, uint64_t bytes_done, uint64_t bytes_total); /* may be NULL */
     void *ctx;
+    site_gone_fn gone; /* readers of change files only */
 };
 
 /* Readers' tally: read = records offered = drafts + rejected (design.md section 10). */

@@ -85,9 +85,24 @@ static enum rc sink_draft(void *ctx, const struct site_draft *d, struct err *err
     }
     buf_clear(&im->draft);
     record_encode(&whole, &im->draft);
-    struct spool_record r = {
-        .key = d->external_id, .line = d->line, .version = d->version, .payload = buf_str(&im->draft)};
+    struct spool_record r = {.key = d->external_id,
+                             .line = d->line,
+                             .version = d->version,
+                             .flags = d->keeps_place ? SPOOL_KEEPS_PLACE : 0,
+                             .payload = buf_str(&im->draft)};
     return spool_add(im->spool, &r, err);
+}
+
+static enum rc sink_gone(void *ctx, int64_t line, struct str external_id, int64_t version, struct err *err)
+{
+    struct sites_import *im = ctx;
+    struct spool_record r = {.key = external_id, .line = line, .version = version, .flags = SPOOL_GONE};
+    return spool_add(im->spool, &r, err);
+}
+
+static void merge_rejected(void *ctx, int64_t line, struct str id, const char *reason)
+{
+    rejected(ctx, line, id, reason);
 }
 
 static enum rc sink_reject(void *ctx, int64_t line, struct str external_id, const char *reason, struct err *err)
@@ -104,6 +119,18 @@ static void sink_progress(void *ctx, uint64_t done, uint64_t total)
     progress(ctx, IMPORT_READING, done, total);
 }
 
+/* Changes are changes to something. */
+static enum rc source_must_be(struct sites_import *im, struct err *err)
+{
+    struct uuid source;
+    TRY(import_source_find(im->st, im->opt.source, &source, err));
+    if (uuid_is_nil(source))
+        return err_set(err, RC_NOT_FOUND,
+                       "there is no source \"" STR_FMT "\" that the changes could apply to; import an extract as that first",
+                       STR_ARG(im->opt.source));
+    return RC_OK;
+}
+
 static enum rc parts_make(struct sites_import *im, struct err *err)
 {
     TRY(vocab_new(&im->vocab, err));
@@ -111,6 +138,8 @@ static enum rc parts_make(struct sites_import *im, struct err *err)
         TRY(areas_load(im->st, &im->own_areas, err));
         im->areas = im->own_areas;
     }
+    if (im->opt.is_change)
+        TRY(source_must_be(im, err));
     return spool_new(im->opt.temp_dir, im->opt.memory_max, &im->spool, err);
 }
 
@@ -131,7 +160,7 @@ enum rc sites_import_begin(struct store *st, const struct sites_import_options *
     im->release.label = kept(im, opt->label);
     im->release.format = kept(im, opt->format);
     im->areas = opt->areas;
-    im->sink = (struct site_sink){sink_draft, sink_reject, sink_progress, im};
+    im->sink = (struct site_sink){sink_draft, sink_reject, sink_progress, im, opt->is_change ? sink_gone : NULL};
     enum rc rc = parts_make(im, err);
     if (rc == RC_OK)
         *out = im;
@@ -172,126 +201,6 @@ void sites_import_free(struct sites_import *im)
     free(im);
 }
 
-/* ---- the merge ---- */
-
-struct merge {
-    struct sites_import *im;
-    struct uuid source; /* nil: a new one, nothing is stored */
-    struct arena page_mem;
-    struct stored_record *page;
-    size_t page_n, page_i;
-    bool page_last;
-    struct spool_record now;
-    bool has_now;
-    struct arena last_mem;
-    struct str last_key;
-    int64_t last_line;
-    bool has_last;
-    uint64_t done;
-};
-
-static enum rc stored_fill(struct merge *m, struct err *err)
-{
-    if (m->page_i < m->page_n || m->page_last)
-        return RC_OK;
-    struct arena mem;
-    arena_init(&mem);
-    struct str after = m->page_n ? m->page[m->page_n - 1].external_id : STR("");
-    struct stored_ask ask = {.source = m->source, .key = after, .most = STORED_PAGE};
-    enum rc rc = import_stored_page(m->im->st, &ask, &mem, &m->page, &m->page_n, err);
-    arena_fini(&m->page_mem);
-    m->page_mem = mem;
-    m->page_i = 0;
-    m->page_last = rc != RC_OK || m->page_n < STORED_PAGE;
-    return rc;
-}
-
-static enum rc remember(struct merge *m, struct err *err)
-{
-    (void)err;
-    arena_reset(&m->last_mem);
-    m->last_key = str_copy(&m->last_mem, m->now.key);
-    m->last_line = m->now.line;
-    m->has_last = true;
-    return RC_OK;
-}
-
-/* The next record of the file; repeated ones are refused on the way. */
-static enum rc file_next(struct merge *m, struct err *err)
-{
-    for (;;) {
-        TRY(spool_next(m->im->spool, &m->now, &m->has_now, err));
-        if (!m->has_now || !m->has_last || !str_is_equal(m->now.key, m->last_key))
-            break;
-        char why[80] = "another version of the same object counts";
-        if (m->last_line > 0)
-            snprintf(why, sizeof why, "duplicate of line %lld", (long long)m->last_line);
-        rejected(m->im, m->now.line, m->now.key, why);
-    }
-    return m->has_now ? remember(m, err) : RC_OK;
-}
-
-static enum rc merge_begin(struct merge *m, struct sites_import *im, struct uuid source, struct err *err)
-{
-    *m = (struct merge){.im = im, .source = source, .page_last = uuid_is_nil(source)};
-    arena_init(&m->page_mem);
-    arena_init(&m->last_mem);
-    TRY(spool_turn(im->spool, err));
-    return file_next(m, err);
-}
-
-static void merge_end(struct merge *m)
-{
-    arena_fini(&m->page_mem);
-    arena_fini(&m->last_mem);
-}
-
-static enum rc batch_take(struct merge *m, struct import_batch *b, struct err *err)
-{
-    TRY(stored_fill(m, err));
-    struct stored_record *s = m->page_i < m->page_n ? &m->page[m->page_i] : NULL;
-    int c = !s ? -1 : !m->has_now ? 1 : str_compare(m->now.key, s->external_id);
-    struct import_item *it = &b->items[b->n++];
-    *it = (struct import_item){.is_in_file = c <= 0, .is_stored = c >= 0};
-    if (c >= 0) {
-        it->key = str_copy(&b->mem, s->external_id);
-        it->site = s->site;
-        it->stored_digest = s->digest;
-        it->stored_version = it->version = s->version;
-        it->is_gone_before = s->is_gone;
-        m->page_i++;
-    }
-    if (c > 0)
-        return RC_OK;
-    it->key = str_copy(&b->mem, m->now.key);
-    it->bytes = str_copy(&b->mem, m->now.payload);
-    it->version = m->now.version;
-    it->is_version_new = it->is_stored && it->version != it->stored_version;
-    b->bytes += it->bytes.n;
-    m->done++;
-    return file_next(m, err);
-}
-
-static enum rc batch_fill(struct merge *m, struct import_batch *b, struct err *err)
-{
-    struct uuid actor = b->actor;
-    arena_reset(&b->mem);
-    *b = (struct import_batch){.mem = b->mem,
-                               .number = b->number,
-                               .release = &m->im->release,
-                               .actor = actor,
-                               .now = clock_now(),
-                               .visibility = m->im->opt.visibility};
-    b->items = ARENA_NEW_N(&b->mem, struct import_item, IMPORT_BATCH_RECORDS);
-    while (b->n < IMPORT_BATCH_RECORDS && b->bytes < IMPORT_BATCH_BYTES) {
-        TRY(stored_fill(m, err));
-        if (!m->has_now && m->page_i == m->page_n)
-            break;
-        TRY(batch_take(m, b, err));
-    }
-    return RC_OK;
-}
-
 /* ---- preparing a batch on all processors ---- */
 
 struct prepare {
@@ -302,6 +211,21 @@ struct prepare {
     enum rc rc;
     struct err err;
 };
+
+/* The record as it would be had the file told its place: with the stored one. */
+static enum rc place_keep(struct import_item *it, struct arena *mem, struct err *err)
+{
+    struct site_draft d;
+    struct buf b;
+    TRY(record_decode(it->bytes, mem, &d, err));
+    TRY(import_place_of_raw(it->stored_raw, &d, err));
+    d.footprint_wkb = it->stored_footprint;
+    buf_init(&b, 0);
+    record_encode(&d, &b);
+    it->bytes = str_copy(mem, buf_str(&b));
+    buf_fini(&b);
+    return RC_OK;
+}
 
 static enum import_act act_of(const struct import_item *it)
 {
@@ -323,6 +247,20 @@ static enum rc item_read(struct prepare *p, struct import_item *it, struct arena
     return RC_OK;
 }
 
+static enum rc item_prepare(struct prepare *p, struct import_item *it, struct arena *mem, struct err *err)
+{
+    if (it->keeps_place && it->is_stored)
+        TRY(place_keep(it, mem, err));
+    it->digest = it->is_in_file ? sha256_of(it->bytes.p, it->bytes.n) : it->stored_digest;
+    it->act = act_of(it);
+    if (it->is_in_file)
+        TRY(item_read(p, it, mem, err));
+    /* A stored place went through text and lost its last bits: the digest differs where nothing else does. */
+    if (it->keeps_place && it->act == IMPORT_UPDATE && !it->is_gone_before && str_is_equal(it->rows.raw, it->stored_raw))
+        it->act = IMPORT_SAME;
+    return RC_OK;
+}
+
 static void prepare_chunk(void *ctx, size_t chunk, size_t worker)
 {
     (void)worker;
@@ -332,10 +270,7 @@ static void prepare_chunk(void *ctx, size_t chunk, size_t worker)
     size_t end = (chunk + 1) * CHUNK < p->b->n ? (chunk + 1) * CHUNK : p->b->n;
     for (size_t i = chunk * CHUNK; i < end && rc == RC_OK; i++) {
         struct import_item *it = &p->b->items[i];
-        it->digest = it->is_in_file ? sha256_of(it->bytes.p, it->bytes.n) : it->stored_digest;
-        it->act = act_of(it);
-        if (it->is_in_file)
-            rc = item_read(p, it, &p->arenas[chunk], &err);
+        rc = item_prepare(p, it, &p->arenas[chunk], &err);
     }
     if (rc == RC_OK)
         return;
@@ -390,6 +325,7 @@ static void batch_count(struct sites_import *im, struct import_batch *b)
         b->updated += it->act == IMPORT_UPDATE;
         b->gone += it->act == IMPORT_GONE;
         b->unchanged += it->act == IMPORT_SAME && it->is_in_file;
+        im->report.unplaced += it->is_in_file && it->keeps_place;
         b->reversioned += it->is_version_new && (it->act == IMPORT_SAME || it->act == IMPORT_GONE);
         if (it->is_in_file)
             class_count(&im->report, it->rows.class_code);
@@ -491,7 +427,7 @@ static enum rc lane_send(struct sites_import *im, struct pipe *p, struct lane *l
     return RC_OK;
 }
 
-static enum rc batches_run(struct sites_import *im, struct merge *m, struct pipe *p, struct err *err)
+static enum rc batches_run(struct sites_import *im, struct import_merge *m, struct pipe *p, struct err *err)
 {
     struct lane_done done[BATCHES];
     enum rc rc = RC_OK;
@@ -503,13 +439,17 @@ static enum rc batches_run(struct sites_import *im, struct merge *m, struct pipe
             break;
         lane->batch.number = number;
         lane->batch.actor = im->opt.actor;
-        rc = batch_fill(m, &lane->batch, err);
+        lane->batch.release = &im->release;
+        lane->batch.visibility = im->opt.visibility;
+        rc = import_merge_fill(m, &lane->batch, err);
+        if (rc == RC_OK)
+            rc = import_stored_places(im->st, im->release.source, &lane->batch, err);
         if (rc != RC_OK || lane->batch.n == 0)
             break;
         rc = batch_prepare(im, &lane->batch, lane->arenas, err);
         if (rc == RC_OK)
             rc = lane_send(im, p, lane, &done[turn], err);
-        progress(im, IMPORT_APPLYING, m->done, spool_count(im->spool));
+        progress(im, IMPORT_APPLYING, import_merge_done(m), spool_count(im->spool));
     }
     for (size_t i = 0; i < BATCHES; i++) { /* what is with the writer still uses our memory */
         struct err second;
@@ -521,7 +461,9 @@ static enum rc batches_run(struct sites_import *im, struct merge *m, struct pipe
 
 static enum rc batches(struct sites_import *im, struct uuid source, struct err *err)
 {
-    struct merge m;
+    struct import_merge *m = NULL;
+    struct merge_options o = {.st = im->st, .spool = im->spool, .source = source, .is_change = im->opt.is_change,
+                              .rejected = merge_rejected, .ctx = im};
     struct pipe *p = mem_alloc(sizeof *p);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->end, NULL);
@@ -530,10 +472,12 @@ static enum rc batches(struct sites_import *im, struct uuid source, struct err *
         for (size_t k = 0; k < CHUNKS_MAX; k++)
             arena_init(&p->lanes[i].arenas[k]);
     }
-    enum rc rc = merge_begin(&m, im, source, err);
+    enum rc rc = import_merge_new(&o, &m, err);
     if (rc == RC_OK)
-        rc = batches_run(im, &m, p, err);
-    merge_end(&m);
+        rc = batches_run(im, m, p, err);
+    if (rc == RC_OK)
+        im->report.read += import_merge_late(m);
+    import_merge_free(m);
     for (size_t i = 0; i < BATCHES; i++) {
         arena_fini(&p->lanes[i].batch.mem);
         for (size_t k = 0; k < CHUNKS_MAX; k++)
@@ -581,8 +525,10 @@ enum rc sites_import_finish(struct sites_import *im, struct sites_import_report 
     ENSURE(!im->finished);
     im->finished = true;
     struct uuid source;
+    im->report.is_change = im->opt.is_change;
     TRY(import_source_find(im->st, im->opt.source, &source,
                            err)); /* before a new one is made: nothing to compare with */
+    im->release.source = source;
     if (!im->opt.dry_run)
         TRY(release_begin(im, err));
     TRY(batches(im, source, err));
@@ -608,6 +554,8 @@ void sites_import_report_json(struct json_out *j, const struct sites_import_repo
     json_put_i64(j, "unchanged", r->unchanged);
     json_put_i64(j, "gone", r->gone);
     json_put_i64(j, "rejected", r->rejected);
+    if (r->is_change)
+        json_put_i64(j, "unplaced", r->unplaced);
     json_put_f64(j, "seconds", r->seconds, 3);
     json_key(j, "by_class");
     json_begin_object(j);

@@ -11,6 +11,9 @@
  *   M3 killed between two batches, the release stays open; the same import run again goes on in it and completes.
  *   M4 a record is born with its visibility (I7); a later import never changes it.
  *   M5 what the source no longer has is marked gone, never deleted, and comes back as the same site.
+ *   M6 a change file (is_change) touches only what it lists; what it lists as gone is marked gone. A version of the source's
+ *      own that is older than the stored one changes nothing, nor does one not newer than what was marked gone.
+ *   M7 where a change file does not tell the place (keeps_place), the stored place stays; such records are counted.
  */
 #ifndef SITES_IMPORT_H
 #define SITES_IMPORT_H
@@ -44,6 +47,7 @@ struct sites_import_options {
     const char *temp_dir;                 /* NULL: $TMPDIR, else /tmp */
     size_t memory_max;                    /* of the staging; 0: 64 MB */
     bool dry_run;                         /* compare and count, change nothing */
+    bool is_change;                       /* the records are changes to a source that must be there */
     const struct areas *areas;            /* NULL: loaded by begin */
     import_progress_fn progress;          /* NULL ok */
     import_rejected_fn rejected;          /* NULL ok */
@@ -56,6 +60,8 @@ struct import_class {
 };
 struct sites_import_report {
     int64_t read, sites, added, updated, unchanged, gone, rejected;
+    int64_t unplaced; /* of sites, in a change: the file does not tell all of their outline */
+    bool is_change;
     double seconds;
     struct import_class by_class[IMPORT_CLASSES_MAX];
     size_t classes_n;
@@ -75,7 +81,7 @@ void sites_import_set_source(struct sites_import *im, struct str licence, struct
 MUST_CHECK enum rc sites_import_finish(struct sites_import *im, struct sites_import_report *out, struct err *err);
 void sites_import_free(struct sites_import *im); /* without finish: nothing has happened */
 
-/* {"read","sites","added","updated","unchanged","gone","rejected","seconds","by_class":{}} */
+/* {"read","sites","added","updated","unchanged","gone","rejected","seconds","by_class":{}}; of a change "unplaced" too */
 void sites_import_report_json(struct json_out *j, const struct sites_import_report *r);
 
 /* The whole way for one file, "-" is standard input (laid aside in a temporary file first). What it is, is found by its

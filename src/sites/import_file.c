@@ -21,7 +21,7 @@ struct file_import {
     const struct sites_file_options *opt;
     const char *given, *path; /* path: given, or the temporary copy of standard input */
     bool is_temp;
-    bool is_osm;
+    bool is_osm, is_change;
     enum osm_format osm;
     const char *format;
     struct mapped_options mapped;
@@ -117,6 +117,7 @@ static enum rc format_find(struct file_import *f, struct input *in, struct err *
         TRY(input_peek(in, 4096, &head, err));
         format_seen(f, head);
     }
+    f->is_change = f->format && strcmp(f->format, "osm-change") == 0;
     if (f->is_osm) {
         f->source.licence = STR("ODbL-1.0");
         f->source.attribution = STR("© OpenStreetMap contributors");
@@ -190,7 +191,8 @@ static enum rc read_all(struct file_import *f, struct sites_import *im, struct e
     struct site_read_count count;
     enum rc rc;
     if (f->is_osm) {
-        struct osm_options osm = {.threads = f->opt->threads, .temp_dir = f->opt->import.temp_dir};
+        struct osm_options osm = {.threads = f->opt->threads, .temp_dir = f->opt->import.temp_dir,
+                                  .is_change = f->is_change};
         rc = sites_read_osm(f->path, f->osm, &osm, sites_import_sink(im), &count, err);
     } else {
         rc = read_mapped(f, sites_import_sink(im), err);
@@ -212,6 +214,9 @@ static enum rc import(struct file_import *f, struct store *st, struct sites_impo
     struct sites_import *im;
     o.label = str_clip(file_name(f->given), IMPORT_TEXT_MAX);
     o.format = str_of(f->format);
+    o.is_change = f->is_change;
+    if (f->is_change && str_is_empty(o.source))
+        return err_set(err, RC_INVALID, "a change file is applied to a source: say which with --source");
     if (str_is_empty(o.source))
         o.source = str_is_empty(f->source.name) ? file_stem(file_name(f->given)) : f->source.name;
     if (f->source.has_visibility)

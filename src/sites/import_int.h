@@ -17,6 +17,8 @@ struct import_item {
     struct str key;
     struct str bytes; /* of the file; empty with IMPORT_GONE */
     bool is_in_file, is_stored, is_gone_before;
+    bool keeps_place;                       /* its place is that of stored_raw and stored_footprint, when it is stored */
+    struct str stored_raw, stored_footprint;
     bool is_version_new; /* and not the stored one */
     int64_t version, stored_version; /* the source's own; 0 = not told */
     struct sha256 digest, stored_digest;
@@ -66,6 +68,29 @@ struct stored_ask {
 };
 MUST_CHECK enum rc import_stored_page(struct store *st, const struct stored_ask *ask, struct arena *mem,
                                       struct stored_record **out, size_t *n, struct err *err);
+/* import_merge.c: the file, in the order of its keys, beside what is stored. */
+struct merge_options {
+    struct store *st;
+    struct spool *spool;
+    struct uuid source; /* nil: a new one, nothing is stored */
+    bool is_change;
+    import_rejected_fn rejected; /* repeated and outdated records */
+    void *ctx;
+};
+struct import_merge;
+MUST_CHECK enum rc import_merge_new(const struct merge_options *opt, struct import_merge **out, struct err *err);
+void import_merge_free(struct import_merge *m);
+/* Fills a batch; b->n = 0 at the end. number, actor, release and visibility of the batch are kept. */
+MUST_CHECK enum rc import_merge_fill(struct import_merge *m, struct import_batch *b, struct err *err);
+uint64_t import_merge_done(const struct import_merge *m); /* records of the file */
+/* Records refused here that the reader had not counted as read: deletions older than what is stored. */
+int64_t import_merge_late(const struct import_merge *m);
+
+/* import_change_store.c: fills stored_raw and stored_footprint of the items that keep their place. */
+MUST_CHECK enum rc import_stored_places(struct store *st, struct uuid source, struct import_batch *b, struct err *err);
+/* Sets has_place, lat_deg, lon_deg and precision_m as the raw text of a stored record has them. */
+MUST_CHECK enum rc import_place_of_raw(struct str raw, struct site_draft *d, struct err *err);
+
 /* nil when there is none of that name. */
 MUST_CHECK enum rc import_source_find(struct store *st, struct str name, struct uuid *out, struct err *err);
 

@@ -15,6 +15,7 @@ enum { MEMORY_DEFAULT = 64 << 20, MEMORY_LEAST = 1 << 16, READ_LEAST = 1 << 14, 
 /* In memory and in the file: this, the key, the payload. */
 struct head {
     uint32_t key_n, payload_n;
+    uint32_t flags, unused;
     int64_t line, version;
     uint64_t seq;
 };
@@ -106,6 +107,7 @@ static struct spool_record record_at(const char *p)
     struct head h;
     memcpy(&h, p, sizeof h);
     return (struct spool_record){.key = {p + sizeof h, h.key_n},
+                                 .flags = h.flags,
                                  .line = h.line,
                                  .version = h.version,
                                  .seq = h.seq,
@@ -213,6 +215,7 @@ enum rc spool_add(struct spool *s, const struct spool_record *r, struct err *err
     }
     struct head h = {.key_n = (uint32_t)r->key.n,
                      .payload_n = (uint32_t)r->payload.n,
+                     .flags = r->flags,
                      .line = r->line,
                      .version = r->version,
                      .seq = s->seq++};

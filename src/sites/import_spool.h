@@ -16,8 +16,10 @@
 #define SPOOL_RECORD_MAX (64u << 20)          /* of one record */
 enum { SPOOL_RUNS_MAX = 4096 };
 
+enum { SPOOL_GONE = 1, SPOOL_KEEPS_PLACE = 2 }; /* flags */
 struct spool_record {
     struct str key;
+    unsigned flags;  /* as given */
     int64_t line;    /* for messages */
     int64_t version; /* of one key the highest comes first */
     uint64_t seq;    /* then the first added */

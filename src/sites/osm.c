@@ -14,6 +14,7 @@ enum { BATCH = 1024, WORKERS_MAX = 256 };
 struct outcome {
     struct site_draft draft;
     const char *reason;
+    bool is_deleted; /* of a change: said apart */
 };
 
 struct emit {
@@ -25,10 +26,10 @@ struct emit {
     struct outcome *out;
 };
 
-static struct str external_id(const struct osm_found *f, struct arena *mem)
+struct str osm_external_id(enum osm_kind kind, int64_t id, struct arena *mem)
 {
     static const char *const KIND[] = {"node", "way", "relation"};
-    return str_printf(mem, "%s/%lld", KIND[f->kind], (long long)f->id);
+    return str_printf(mem, "%s/%lld", KIND[kind], (long long)id);
 }
 
 static const char *reason_of(const struct osm_job *job, const struct osm_found *f, struct str id, struct arena *mem)
@@ -54,7 +55,8 @@ static void draft_place(struct emit *e, const struct osm_found *f, size_t worker
     d->lon_deg = place.at.lon_deg;
     d->precision_m = place.precision_m;
     d->footprint_wkb = place.wkb;
-    if (place.note.n)
+    d->keeps_place = e->job->is_change && !osm_place_is_whole(e->job, f);
+    if (place.note.n && !d->keeps_place)
         d->note = d->note.n ? str_printf(mem, STR_FMT "; " STR_FMT, STR_ARG(d->note), STR_ARG(place.note)) : place.note;
 }
 
@@ -64,8 +66,9 @@ static void outcome_make(void *ctx, size_t i, size_t worker)
     const struct osm_found *f = e->job->found[e->first + i];
     struct arena *mem = &e->mem[worker];
     struct outcome *o = &e->out[i];
-    *o = (struct outcome){.draft = {.line = f->line, .version = f->version, .external_id = external_id(f, mem)}};
+    *o = (struct outcome){.draft = {.line = f->line, .version = f->version, .external_id = osm_external_id(f->kind, f->id, mem)}};
     o->reason = reason_of(e->job, f, o->draft.external_id, mem);
+    o->is_deleted = e->job->is_change && !f->is_visible;
     if (o->reason)
         return;
     osm_tags_fill(f->tags, f->tags_n, &f->verdict, mem, &o->draft);
@@ -75,6 +78,8 @@ static void outcome_make(void *ctx, size_t i, size_t worker)
 static enum rc outcome_give(const struct outcome *o, const struct site_sink *sink, struct site_read_count *count,
                             struct err *err)
 {
+    if (o->is_deleted)
+        return RC_OK;
     count->read++;
     if (o->reason) {
         count->rejected++;
@@ -123,13 +128,15 @@ static size_t workers_of(const struct osm_options *opt)
     return n > WORKERS_MAX ? WORKERS_MAX : n;
 }
 
-static enum rc read_source(struct osm_source *source, const struct osm_rules *rules, size_t workers,
+static enum rc read_source(struct osm_source *source, const struct osm_rules *rules, size_t workers, bool is_change,
                            const struct site_sink *sink, struct site_read_count *count, struct err *err)
 {
-    struct osm_job job = {.rules = rules, .source = source};
+    struct osm_job job = {.rules = rules, .source = source, .is_change = is_change};
     enum rc rc = osm_job_collect(&job, err);
     if (rc == RC_OK)
         rc = emit_all(&job, workers, sink, count, err);
+    if (rc == RC_OK && is_change)
+        rc = osm_change_gone(&job, sink, err);
     osm_job_drop(&job);
     return rc;
 }
@@ -146,7 +153,7 @@ enum rc sites_read_osm(const char *path, enum osm_format format, const struct os
     if (rc == RC_OK)
         rc = osm_source_open(path, format, opt, sink, &source, err);
     if (rc == RC_OK)
-        rc = read_source(source, rules, workers_of(opt), sink, &seen, err);
+        rc = read_source(source, rules, workers_of(opt), opt->is_change, sink, &seen, err);
     if (rc == RC_OK)
         *count = seen;
     osm_source_close(source);

@@ -31,9 +31,15 @@ struct osm_options {
     size_t threads;       /* 0: as many as there are processors */
     struct str rules;     /* text of another religious-features.json; empty: the one built in */
     const char *temp_dir; /* where a stream is laid aside; NULL: $TMPDIR, else /tmp */
+    bool is_change;       /* an osmChange file: see below */
 };
 
-/* path: a file, or "-" for standard input (laid aside in an unnamed temporary file, as it is read more than once).
+/* Of a change file, drafts are the listed objects that are sites now; of every other listed object (deleted, or not
+ * tagged as a site any more) the sink hears `gone`. The file tells the place of the nodes it lists and of no others, so
+ * the outline of a way or relation is known only when the file holds every node of it; if not, the draft says keeps_place
+ * and has what place the known nodes give.
+ *
+ * path: a file, or "-" for standard input (laid aside in an unnamed temporary file, as it is read more than once).
  * opt may be NULL. sink->progress is called from the calling thread only.
  * Errors: RC_NOT_FOUND, RC_IO; RC_UNSUPPORTED (compression, feature or format, by name); RC_DAMAGED and RC_TOO_LARGE with
  * blob and byte, or line; RC_INVALID when it is no OSM file; what the sink returns. */

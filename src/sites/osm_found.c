@@ -26,7 +26,7 @@ static void *grown(void *p, size_t *have, size_t n, size_t size)
     return mem_realloc(p, *have * size);
 }
 
-static enum rc keep(struct osm_catch *c, size_t bytes, struct err *err)
+enum rc osm_keep(struct osm_catch *c, size_t bytes, struct err *err)
 {
     if (atomic_fetch_add(&c->job->kept->bytes, bytes) + bytes > OSM_KEPT_MAX)
         return err_set(err, RC_TOO_LARGE, "the objects found need over 32 GiB");
@@ -115,7 +115,7 @@ static size_t size_of(const struct osm_object *o)
            o->members_n * sizeof(struct osm_part);
 }
 
-static enum rc found_keep(struct osm_catch *c, const struct osm_object *o, struct err *err)
+enum rc osm_found_keep(struct osm_catch *c, const struct osm_object *o, struct err *err)
 {
     struct osm_found *f = ARENA_NEW(&c->mem, struct osm_found);
     size_t before = c->mem.used;
@@ -132,12 +132,12 @@ static enum rc found_keep(struct osm_catch *c, const struct osm_object *o, struc
     }
     c->found = grown(c->found, &c->found_size, c->found_n + 1, sizeof *c->found);
     c->found[c->found_n++] = f;
-    return keep(c, sizeof *f + c->mem.used - before, err);
+    return osm_keep(c, sizeof *f + c->mem.used - before, err);
 }
 
 static enum rc line_keep(struct osm_catch *c, struct osm_lines *to, const struct osm_object *o, struct err *err)
 {
-    TRY(keep(c, size_of(o), err));
+    TRY(osm_keep(c, size_of(o), err));
     to->v = grown(to->v, &to->size, to->n + 1, sizeof *to->v);
     to->v[to->n++] = (struct osm_line){.id = o->id, .version = o->version, .seq = o->seq, .is_visible = o->is_visible,
                                        .refs = refs_keep(&c->mem, o), .ref_at = ref_places_keep(&c->mem, o),
@@ -166,7 +166,7 @@ static enum rc on_object(void *ctx, const struct osm_object *o, struct err *err)
 {
     struct osm_catch *c = ctx;
     if (o->why & OSM_BY_TAG)
-        TRY(found_keep(c, o, err));
+        TRY(osm_found_keep(c, o, err));
     if (!(o->why & OSM_BY_ID))
         return RC_OK;
     if (o->kind == OSM_NODE) {
@@ -279,16 +279,22 @@ static void **catch_ctxs(struct osm_job *job)
     return v;
 }
 
+enum rc osm_job_pass(struct osm_job *job, enum osm_kind kind, const struct osm_want *want, osm_object_fn fn,
+                     struct osm_seen *seen, bool *redo, struct err *err)
+{
+    void **ctxs = catch_ctxs(job);
+    enum rc rc = osm_source_pass(job->source, kind, want, fn, ctxs, seen, redo, err);
+    free(ctxs);
+    return rc;
+}
+
 static enum rc pass(struct osm_job *job, enum osm_kind kind, const struct osm_filter *filter, const struct osm_ids *ids,
                     osm_object_fn fn, struct osm_seen *seen, bool *redo, struct err *err)
 {
-    struct osm_want want = {.kinds = OSM_BIT(kind), .filter = filter};
+    struct osm_want want = {.kinds = OSM_BIT(kind), .filter = filter, .is_change = job->is_change};
     want.ids[kind] = ids->v;
     want.ids_n[kind] = ids->n;
-    void **ctxs = catch_ctxs(job);
-    enum rc rc = osm_source_pass(job->source, kind, &want, fn, ctxs, seen, redo, err);
-    free(ctxs);
-    return rc;
+    return osm_job_pass(job, kind, &want, fn, seen, redo, err);
 }
 
 /* Ids do not rise through the file, so one may stand again, without our tags or deleted: look which version counts. */
@@ -307,22 +313,25 @@ static enum rc latest_find(struct osm_job *job, enum osm_kind kind, bool *redo, 
     struct osm_latest_list *out = &job->latest[kind];
     out->v = mem_array(all.n, sizeof *out->v);
     for (; out->n < all.n; out->n++)
-        out->v[out->n] = (struct osm_latest){all.v[out->n].id, all.v[out->n].version, all.v[out->n].seq};
+        out->v[out->n] = (struct osm_latest){.id = all.v[out->n].id, .version = all.v[out->n].version,
+                                               .seq = all.v[out->n].seq};
     free(all.v);
     ids_free(&ids);
     return rc;
 }
 
-/* One kind: found by tag and by id, and the latest versions where that is in doubt. */
+/* One kind: found by tag and by id, and the latest versions where that is in doubt. What a change has is found already. */
 static enum rc kind_collect(struct osm_job *job, enum osm_kind kind, const struct osm_ids *ids, bool *redo, struct err *err)
 {
-    struct osm_seen seen;
-    TRY(pass(job, kind, osm_rules_filter(job->rules), ids, on_object, &seen, redo, err));
+    struct osm_seen seen = {.is_rising = true};
+    const struct osm_filter *filter = job->is_change ? NULL : osm_rules_filter(job->rules);
+    if (filter || ids->n)
+        TRY(pass(job, kind, filter, ids, on_object, &seen, redo, err));
     if (*redo)
         return RC_OK;
     if (kind == OSM_WAY)
         lines_gather(job, false, &job->ways);
-    return seen.is_rising ? RC_OK : latest_find(job, kind, redo, err);
+    return seen.is_rising || job->is_change ? RC_OK : latest_find(job, kind, redo, err);
 }
 
 /* --- what the next pass needs -------------------------------------------------------------------------------------- */
@@ -443,7 +452,7 @@ void osm_job_drop(struct osm_job *job)
     free(job->groups.v);
     free(job->spots);
     ids_free(&job->node_ids);
-    *job = (struct osm_job){.rules = job->rules, .source = job->source};
+    *job = (struct osm_job){.rules = job->rules, .source = job->source, .is_change = job->is_change};
 }
 
 static int found_compare(const void *a, const void *b)
@@ -477,6 +486,8 @@ enum rc osm_job_collect(struct osm_job *job, struct err *err)
         osm_job_drop(job);
         job_begin(job);
         redo = false;
+        if (job->is_change)
+            TRY(osm_change_collect(job, err));
         TRY(relations_collect(job, &redo, err));
         if (!redo)
             TRY(ways_collect(job, &redo, err));

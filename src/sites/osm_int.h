@@ -76,10 +76,11 @@ struct osm_catch {
 struct osm_latest {
     int64_t id, version;
     uint64_t seq;
+    int64_t line;
 };
 struct osm_latest_list {
     struct osm_latest *v;
-    size_t n;
+    size_t n, size;
 };
 
 struct osm_job {
@@ -92,7 +93,8 @@ struct osm_job {
     struct osm_lines ways, groups;
     struct osm_ids node_ids;
     struct osm_spot *spots; /* as node_ids */
-    struct osm_latest_list latest[OSM_KINDS]; /* only of kinds where an id may stand twice */
+    struct osm_latest_list latest[OSM_KINDS]; /* only of kinds where an id may stand twice; of a change, all objects */
+    bool is_change;
     struct osm_kept *kept;
 };
 
@@ -100,6 +102,20 @@ struct osm_job {
 MUST_CHECK enum rc osm_job_collect(struct osm_job *job, struct err *err);
 void osm_job_drop(struct osm_job *job); /* what was collected */
 
+/* Of a worker's objects. RC_TOO_LARGE over OSM_KEPT_MAX. */
+MUST_CHECK enum rc osm_keep(struct osm_catch *c, size_t bytes, struct err *err);
+MUST_CHECK enum rc osm_found_keep(struct osm_catch *c, const struct osm_object *o, struct err *err);
+MUST_CHECK enum rc osm_job_pass(struct osm_job *job, enum osm_kind kind, const struct osm_want *want, osm_object_fn fn,
+                                struct osm_seen *seen, bool *redo, struct err *err);
+
+/* osm_change.c: one pass that finds the sites of a change and lists all its objects in job->latest. */
+MUST_CHECK enum rc osm_change_collect(struct osm_job *job, struct err *err);
+/* Whether every node of it is known. */
+bool osm_place_is_whole(const struct osm_job *job, const struct osm_found *f);
+/* Tells the sink of every listed object that is no site. */
+MUST_CHECK enum rc osm_change_gone(const struct osm_job *job, const struct site_sink *sink, struct err *err);
+
+struct str osm_external_id(enum osm_kind kind, int64_t id, struct arena *mem);
 const struct osm_line *osm_line_at(const struct osm_lines *lines, int64_t id);
 struct osm_coord osm_spot_at(const struct osm_job *job, int64_t node);
 /* The version that counts, when it is not this object; else NULL. */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * SQL of change files: the place that a stored record has, for records whose new version does not tell it.
+ */
+#include "sites/import_int.h"
+
+#include <jansson.h>
+
+#include "wire/json_in.h"
+
+static const struct store_sql PLACE_SQL = {
+    "SELECT r.raw, f.wkb FROM site_source r LEFT JOIN site_footprint f ON f.site = r.site "
+    "WHERE r.source = ?1 AND r.external_id = ?2"};
+
+enum { RAW_MAX = 1 << 20 };
+
+struct places {
+    struct uuid source;
+    struct import_batch *b;
+};
+
+static enum rc place_read(struct store_tx *tx, struct uuid source, struct import_item *it, struct arena *mem, struct err *err)
+{
+    struct store_rows *rows;
+    struct store_arg args[] = {SA_UUID(source), SA_TEXT(it->key)};
+    TRY(store_query(tx, &PLACE_SQL, args, SA_N(args), &rows, err));
+    if (store_next(rows)) {
+        it->stored_raw = str_copy(mem, store_text(rows, 0));
+        it->stored_footprint = str_copy(mem, store_blob(rows, 1));
+    }
+    return store_finish(rows, err);
+}
+
+static enum rc places_read(struct store_tx *tx, void *ctx, struct err *err)
+{
+    const struct places *p = ctx;
+    for (size_t i = 0; i < p->b->n; i++) {
+        struct import_item *it = &p->b->items[i];
+        if (it->keeps_place && it->is_stored)
+            TRY(place_read(tx, p->source, it, &p->b->mem, err));
+    }
+    return RC_OK;
+}
+
+enum rc import_stored_places(struct store *st, struct uuid source, struct import_batch *b, struct err *err)
+{
+    struct places p = {source, b};
+    bool any = false;
+    for (size_t i = 0; i < b->n && !any; i++)
+        any = b->items[i].keeps_place && b->items[i].is_stored;
+    return any ? store_read(st, places_read, &p, err) : RC_OK;
+}
+
+enum rc import_place_of_raw(struct str raw, struct site_draft *d, struct err *err)
+{
+    json_t *doc;
+    TRY(json_in_object(raw, RAW_MAX, &doc, err));
+    const json_t *lat = json_object_get(doc, "lat"), *lon = json_object_get(doc, "lon");
+    d->has_place = json_is_number(lat) && json_is_number(lon);
+    d->lat_deg = d->has_place ? json_number_value(lat) : 0;
+    d->lon_deg = d->has_place ? json_number_value(lon) : 0;
+    d->precision_m = json_number_value(json_object_get(doc, "precision_m"));
+    json_decref(doc);
+    return RC_OK;
+}
