@@ -90,4 +90,9 @@ run_bench() { # [NAME]
         [ -z "${1:-}" ] || [ "$1" = "$name" ] || continue
         ninja -C build/release "bench/bench_$name" >/dev/null && "build/release/bench/bench_$name"
     done
+    for source in bench/bench_*.py; do # whole-process ones
+        name=$(basename "$source" .py); name=${name#bench_}
+        [ -z "${1:-}" ] || [ "$1" = "$name" ] || continue
+        python3 "$source" build/release/src/fane/fane
+    done
 }
