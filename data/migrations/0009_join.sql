@@ -7,7 +7,7 @@ ALTER TABLE site ADD COLUMN merged_into {blob};
 CREATE INDEX site_merged ON site (merged_into) WHERE merged_into IS NOT NULL;
 
 -- The row (and footprint) that each site of a joined group would have alone: what its own source says. Imports write here;
--- the row of the kept site is composed of these. Taking apart puts it back, byte for byte.
+-- the row of the kept site is composed of these. Taking apart puts it back, byte for byte. Who may see it is not in it.
 CREATE TABLE site_own (
     site {blob} NOT NULL PRIMARY KEY,
     class {text} NOT NULL,
@@ -21,9 +21,6 @@ CREATE TABLE site_own (
     lon {real},
     cell {int64} NOT NULL,
     precision_m {real} NOT NULL,
-    shown_cell {int64},
-    shown_lat {real},
-    shown_lon {real},
     country {text} NOT NULL,
     admin1 {text} NOT NULL,
     is_disputed {bool} NOT NULL,
@@ -32,7 +29,6 @@ CREATE TABLE site_own (
     wikidata {text} NOT NULL,
     unesco {text} NOT NULL,
     status {text} NOT NULL,
-    visibility {int64} NOT NULL,
     is_unverified {bool} NOT NULL,
     is_synthetic {bool} NOT NULL,
     note {text} NOT NULL,
@@ -41,8 +37,8 @@ CREATE TABLE site_own (
 ) {strict_keyed};
 CREATE INDEX site_own_updated ON site_own (updated_us);
 
--- Two sites that may be one. a < b. state: open (put before a person), joined, separate. kept, away: the two groups as they
--- were when they were joined, with the visibility that each had. account: who decided, NULL the machine.
+-- Two sites that may be one. a < b. state: open (put before a person), joined, separate. kept, away: the two kept sites as
+-- they were joined; kept_*: who could see the first of them before. account: who decided, NULL the machine.
 CREATE TABLE join_pair (
     id {blob} NOT NULL PRIMARY KEY,
     public_id {blob} NOT NULL UNIQUE,
@@ -57,7 +53,7 @@ CREATE TABLE join_pair (
     kept {blob},
     away {blob},
     kept_visibility {int64} NOT NULL,
-    away_visibility {int64} NOT NULL,
+    kept_coarse_m {int64} NOT NULL,
     UNIQUE (a, b)
 ) {strict};
 CREATE INDEX join_pair_state ON join_pair (state, score, public_id);
