@@ -60,6 +60,7 @@ struct api_server {
     struct http_server *http;
     struct api_metrics metrics;
     struct proof proof;
+    struct ogc_room *ogc;
     struct tile_rooms *tiles;
     struct ground_room *ground;
     struct vocab *words;          /* of religions and kinds */
@@ -136,6 +137,10 @@ void api_files_free(struct api_server *s);
 bool api_files_answer(struct api_server *s, const struct http_request *req, struct http_response *res);
 MUST_CHECK enum rc api_vocab_prepare(struct api_server *s, struct err *err);
 
+/* ---- ogc.c: what is made once ---- */
+MUST_CHECK enum rc api_ogc_prepare(struct api_server *s, struct err *err);
+void api_ogc_free(struct api_server *s);
+
 /* ---- resources ---- */
 enum rc api_healthz(struct api_call *call, struct err *err);
 enum rc api_metrics_get(struct api_call *call, struct err *err);
@@ -165,6 +170,14 @@ enum rc api_tiles_incidents(struct api_call *call, struct err *err);
 enum rc api_tiles_hotspots(struct api_call *call, struct err *err);
 enum rc api_tiles_json(struct api_call *call, struct err *err);
 enum rc api_feed_atom(struct api_call *call, struct err *err);
+enum rc api_ogc_landing(struct api_call *call, struct err *err);
+enum rc api_ogc_conformance(struct api_call *call, struct err *err);
+enum rc api_ogc_api(struct api_call *call, struct err *err);
+enum rc api_ogc_collections(struct api_call *call, struct err *err);
+enum rc api_ogc_collection(struct api_call *call, struct err *err);
+enum rc api_ogc_queryables(struct api_call *call, struct err *err);
+enum rc api_ogc_items(struct api_call *call, struct err *err);
+enum rc api_ogc_item(struct api_call *call, struct err *err);
 enum rc api_cap_get(struct api_call *call, struct err *err);
 
 #endif

@@ -137,6 +137,7 @@ static enum rc prepare(struct api_server *s, const struct api_options *opt, stru
     TRY(api_vocab_prepare(s, err));
     TRY(vocab_new(&s->words, err));
     TRY(code_list_new(asset_text("data/vocab/incident-types.json"), &s->report_types, err));
+    TRY(api_ogc_prepare(s, err));
     api_files_prepare(s, &app);
     name_routes(s);
     TRY(http_server_start(&http, &app, &s->http, err));
@@ -177,6 +178,7 @@ enum rc api_serve(struct app *app, const struct api_options *opt, const _Atomic 
         http_server_stop(s->http, opt->stop_ms > 0 ? opt->stop_ms : STOP_MS);
     }
     api_files_free(s);
+    api_ogc_free(s);
     tile_rooms_free(s->tiles);
     ground_room_free(s->ground);
     vocab_free(s->words);
