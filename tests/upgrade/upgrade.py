@@ -7,6 +7,7 @@ usage: upgrade.py FANE
 """
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -24,10 +25,16 @@ for name in sorted(made):
         with tarfile.open(os.path.join(here, name + ".tar.gz")) as tar:
             tar.extractall(folder, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(folder)
         data = os.path.join(folder, "data")
+        db = sqlite3.connect(os.path.join(data, "fane.db"))
+        was = db.execute("SELECT COUNT(*) FROM site WHERE visibility = 0").fetchone()[0]
+        db.close()
         verify = subprocess.run([fane, "verify", "--data", data], capture_output=True, text=True)
         near = subprocess.run([fane, "near", "41.9", "12.45", "--json", "--data", data], capture_output=True, text=True)
+        export = subprocess.run([fane, "export", "sites", "--format", "geojson", "--data", data], capture_output=True, text=True)
         ok = verify.returncode == 0 and near.returncode == 0 and json.loads(near.stdout)["sites"]
-        print(name, "opens" if ok else "FAILED: " + verify.stderr + near.stderr)
+        now = len(json.loads(export.stdout)["features"]) if export.returncode == 0 else -1
+        ok = ok and was == now
+        print(name, f"opens, {now} of {was} sites" if ok else f"FAILED: {now} of {was} sites " + verify.stderr + near.stderr)
         faults += not ok
 if not made and not tags:
     print("no release yet")
