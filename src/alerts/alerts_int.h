@@ -38,6 +38,8 @@ MUST_CHECK enum rc warning_store_each(struct store_tx *tx, enum rc (*fn)(void *c
 
 /* Over every column. */
 struct sha256 warning_digest(const struct warning_row *row);
+/* From context events, not from incidents: the subject begins with the stream it was found in. */
+bool warning_is_context(const struct warning *w);
 /* The area as the public may have it. */
 void warning_make_coarse(struct warning *w);
 

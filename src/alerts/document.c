@@ -44,12 +44,6 @@ static struct str fill(struct str pattern, const struct placeholder *all, struct
     return out;
 }
 
-/* The subject begins with the stream it was found in. */
-static bool warning_is_context(const struct warning *w)
-{
-    return str_starts_with(w->subject, STR("context/"));
-}
-
 static void infos_fill(struct cap_alert *a, const struct warning *w, const struct code_list *words, struct arena *mem)
 {
     const struct placeholder values[PLACEHOLDERS] = {

@@ -163,6 +163,11 @@ static void json_time(struct json_out *j, const char *key, struct instant t, str
         json_put_str(j, key, instant_format_s(mem, t));
 }
 
+bool warning_is_context(const struct warning *w)
+{
+    return str_starts_with(w->subject, STR("context/"));
+}
+
 void warning_json(struct json_out *j, const struct warning *w, enum view view, struct str base_url)
 {
     struct arena mem;
@@ -175,6 +180,7 @@ void warning_json(struct json_out *j, const struct warning *w, enum view view, s
     json_put_str(j, "status", str_of(alert_status_name(w->status)));
     json_put_str_opt(j, "scope", w->scope);
     json_put_str(j, "headline", w->headline);
+    json_put_bool(j, "context", warning_is_context(w));
     json_put_str(j, "area", w->area);
     json_put_f64(j, "lat", w->lat_deg, 5);
     json_put_f64(j, "lon", w->lon_deg, 5);
