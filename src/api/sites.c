@@ -129,7 +129,7 @@ static void write_neighbours(struct json_out *j, struct api_call *call, const st
     struct geo_point p = {.lat_deg = site->lat_deg, .lon_deg = site->lon_deg};
     size_t n = 0;
     if (a && site->has_place)
-        n = geo_index_near(atlas_index(a), p, NEIGHBOURS_SHOWN, NEIGHBOUR_M, is_of_another_faith, &of, near);
+        n = atlas_nearest(a, p, NEIGHBOURS_SHOWN, NEIGHBOUR_M, is_of_another_faith, &of, near);
     json_key(j, "neighbours");
     json_begin_array(j);
     for (size_t i = 0; i < n; i++) {

@@ -16,31 +16,6 @@
 enum { SINK_BYTES = 1 << 20 };
 #define POOL_MAX UINT32_MAX
 
-struct staged {
-    int32_t lat, lon;
-    uint32_t name, combo;
-};
-
-/* at 0 = free, as offset 0 is the empty text. The hash stands here so that looking past another text, and growing, does
- * not fetch the pool (measured: half the time of gathering). */
-struct text_slot {
-    uint32_t hash, at;
-};
-
-struct atlas_builder {
-    struct staged *sites;
-    struct uuid *ids;
-    size_t n, size;
-    char *pool;
-    size_t pool_n, pool_size;
-    struct text_slot *texts; /* hash table of the pool */
-    size_t texts_n, texts_size;
-    struct atlas_combo *combos;
-    size_t combos_n, combos_size;
-    uint32_t *combo_table; /* hash table of 1 + combination */
-    size_t combo_table_size;
-};
-
 /* --- gathering ------------------------------------------------------------------------------------------------ */
 
 struct atlas_builder *atlas_builder_new(void)
@@ -69,7 +44,7 @@ void atlas_builder_free(struct atlas_builder *b)
     free(b);
 }
 
-static struct str pool_text(const struct atlas_builder *b, uint32_t at)
+struct str atlas_builder_text(const struct atlas_builder *b, uint32_t at)
 {
     return (struct str){b->pool + at + 1, (unsigned char)b->pool[at]};
 }
@@ -92,7 +67,7 @@ static uint32_t text_hash(struct str s)
 static void texts_grow(struct atlas_builder *b)
 {
     size_t size = b->texts_size * 2;
-    struct text_slot *table = mem_array(size, sizeof *table);
+    struct atlas_text_slot *table = mem_array(size, sizeof *table);
     for (size_t i = 0; i < b->texts_size; i++) {
         if (b->texts[i].at == 0)
             continue;
@@ -115,7 +90,7 @@ static enum rc text_add(struct atlas_builder *b, struct str s, uint32_t *out, st
     uint32_t hash = text_hash(s);
     size_t h = hash & (b->texts_size - 1);
     for (; b->texts[h].at; h = (h + 1) & (b->texts_size - 1))
-        if (b->texts[h].hash == hash && str_is_equal(pool_text(b, b->texts[h].at), s)) {
+        if (b->texts[h].hash == hash && str_is_equal(atlas_builder_text(b, b->texts[h].at), s)) {
             *out = b->texts[h].at;
             return RC_OK;
         }
@@ -126,7 +101,7 @@ static enum rc text_add(struct atlas_builder *b, struct str s, uint32_t *out, st
         b->pool = mem_realloc(b->pool, b->pool_size);
     }
     *out = (uint32_t)b->pool_n;
-    b->texts[h] = (struct text_slot){.hash = hash, .at = *out};
+    b->texts[h] = (struct atlas_text_slot){.hash = hash, .at = *out};
     b->pool[b->pool_n] = (char)s.n;
     memcpy(b->pool + b->pool_n + 1, s.p, s.n);
     b->pool_n += s.n + 1;
@@ -206,7 +181,7 @@ enum rc atlas_builder_add(struct atlas_builder *b, const struct atlas_site *s, s
 {
     struct geo_point p;
     struct atlas_combo c = {.flags = s->flags};
-    struct staged site;
+    struct atlas_staged site;
     char room[ATLAS_NAME_MAX];
     TRY(geo_point_make(s->lat_deg, s->lon_deg, &p, err));
     TRY(code_check(s->religion, "religion", err));
@@ -319,7 +294,7 @@ static void make_cells(void *ctx, size_t batch, size_t worker)
     (void)worker;
     struct write *w = ctx;
     for (size_t i = batch * BATCH; i < (batch + 1) * BATCH && i < w->b->n; i++) {
-        const struct staged *s = &w->b->sites[i];
+        const struct atlas_staged *s = &w->b->sites[i];
         w->cells[i] = geo_cell_of((struct geo_point){.lat_deg = s->lat / 1e7, .lon_deg = s->lon / 1e7});
         w->order[i] = (uint32_t)i;
     }
@@ -344,13 +319,11 @@ static void write_records(struct write *w)
 {
     section_begin(&w->sink, SEC_RECORD);
     for (size_t i = 0; i < w->b->n; i++) {
-        const struct staged *s = &w->b->sites[w->order[i]];
+        const struct atlas_staged *s = &w->b->sites[w->order[i]];
         struct atlas_record r = {.id = w->b->ids[w->order[i]], .name = s->name, .combo = s->combo};
         sink_put(&w->sink, &r, sizeof r);
     }
     section_end(&w->sink, SEC_RECORD);
-    free(w->b->ids);
-    w->b->ids = NULL;
 }
 
 static void write_places(struct write *w)
@@ -359,15 +332,13 @@ static void write_places(struct write *w)
     int32_t *lat = mem_array(n + 1, sizeof *lat), *lon = mem_array(n + 1, sizeof *lon);
     w->combo = mem_array(n + 1, sizeof *w->combo);
     for (size_t i = 0; i < n; i++) {
-        const struct staged *s = &w->b->sites[w->order[i]];
+        const struct atlas_staged *s = &w->b->sites[w->order[i]];
         lat[i] = s->lat;
         lon[i] = s->lon;
         w->combo[i] = s->combo;
     }
     free(w->b->sites);
-    free(w->order);
     w->b->sites = NULL;
-    w->order = NULL;
     section_put(&w->sink, SEC_LAT, lat, n * sizeof *lat);
     section_put(&w->sink, SEC_LON, lon, n * sizeof *lon);
     struct geo_index_block *blocks = geo_index_build(w->cells, lat, lon, n, w->threads, &blocks_n);
@@ -378,24 +349,65 @@ static void write_places(struct write *w)
     free(lon);
 }
 
-/* Dense numbers for the religions, 0 for none, so that shares can be counted in an array. */
-static void number_religions(struct write *w)
+/* The sites by public id: 62 bits of it are sorted by, the rest decides among the few that share them. */
+static void write_by_id(struct write *w, const struct uuid *ids, size_t n)
 {
-    const struct atlas_builder *b = w->b;
+    uint64_t *keys = mem_array(n + 1, sizeof *keys), *tmp = mem_array(n + 1, sizeof *tmp);
+    uint32_t *idx = mem_array(n + 1, sizeof *idx), *tmp_idx = mem_array(n + 1, sizeof *tmp_idx);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t k = 0; k < 8; k++)
+            keys[i] = keys[i] << 8 | ids[w->order[i]].b[k];
+        keys[i] >>= 2;
+        idx[i] = (uint32_t)i;
+    }
+    atlas_sort(keys, idx, tmp, tmp_idx, n, 62, w->threads);
+    for (size_t i = 1; i < n; i++)
+        for (size_t k = i; k > 0 && keys[k] == keys[k - 1] &&
+                           memcmp(&ids[w->order[idx[k]]], &ids[w->order[idx[k - 1]]], sizeof *ids) < 0;
+             k--) {
+            uint32_t at = idx[k];
+            idx[k] = idx[k - 1];
+            idx[k - 1] = at;
+        }
+    section_put(&w->sink, SEC_BY_ID, idx, n * sizeof *idx);
+    free(keys);
+    free(tmp);
+    free(idx);
+    free(tmp_idx);
+}
+
+static int by_text(struct str a, struct str b)
+{
+    int d = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+    return d ? d : (a.n > b.n) - (a.n < b.n);
+}
+
+/* Dense numbers for the religions in the order of their texts, 0 for none (the empty text), so that shares can be
+ * counted in an array and a tie is decided alike in every image. Few: insertion will do. */
+static void number_religions(struct write *w, const struct atlas_builder *b)
+{
     w->religion_of = mem_array(b->combos_n + 1, sizeof *w->religion_of);
     w->religion_text = mem_array(b->combos_n + 1, sizeof *w->religion_text);
     w->religions = 1;
     for (size_t i = 0; i < b->combos_n; i++) {
-        size_t known = 0;
-        while (known < w->religions && w->religion_text[known] != b->combos[i].religion)
-            known++;
-        w->religion_of[i] = (uint32_t)known;
-        if (known == w->religions)
-            w->religion_text[w->religions++] = b->combos[i].religion;
+        uint32_t text = b->combos[i].religion, k = w->religions;
+        int d = 1;
+        while (k > 0 && (d = by_text(atlas_builder_text(b, w->religion_text[k - 1]), atlas_builder_text(b, text))) > 0)
+            k--;
+        if (d == 0)
+            continue;
+        memmove(&w->religion_text[k + 1], &w->religion_text[k], (w->religions - k) * sizeof *w->religion_text);
+        w->religion_text[k] = text;
+        w->religions++;
     }
+    for (size_t i = 0; i < b->combos_n; i++)
+        while (w->religion_text[w->religion_of[i]] != b->combos[i].religion)
+            w->religion_of[i]++;
+    section_put(&w->sink, SEC_RELIGIONS, w->religion_text, w->religions * sizeof *w->religion_text);
+    w->sink.h.religions = w->religions;
 }
 
-static void write_level(struct write *w, const struct atlas_marks *m)
+static void write_level(struct write *w, const struct atlas_marks *m, size_t below)
 {
     int sec = SEC_LEVEL0 + m->z * LEVEL_SECTIONS;
     w->sink.h.marks[m->z] = m->n;
@@ -409,9 +421,15 @@ static void write_level(struct write *w, const struct atlas_marks *m)
     section_end(&w->sink, sec + LEVEL_MARK);
     section_put(&w->sink, sec + LEVEL_COUNT, m->count, m->clusters * sizeof *m->count);
     section_begin(&w->sink, sec + LEVEL_RELIGION);
-    for (size_t c = 0; c < m->clusters; c++)
-        sink_put(&w->sink, &w->religion_text[atlas_marks_religion(m, c)], sizeof(uint32_t));
+    for (size_t c = 0; c < m->clusters; c++) {
+        uint32_t religion = atlas_marks_religion(m, c);
+        sink_put(&w->sink, &religion, sizeof religion);
+    }
     section_end(&w->sink, sec + LEVEL_RELIGION);
+    section_put(&w->sink, sec + LEVEL_FROM, m->from, below * sizeof *m->from);
+    section_put(&w->sink, sec + LEVEL_SHARE_AT, m->share_at, (m->clusters + 1) * sizeof *m->share_at);
+    section_put(&w->sink, sec + LEVEL_SHARES, m->shares, m->share_at[m->clusters] * sizeof *m->shares);
+    w->sink.h.shares[m->z] = m->share_at[m->clusters];
 }
 
 static void write_levels(struct write *w)
@@ -423,9 +441,10 @@ static void write_levels(struct write *w)
     free(w->cells);
     w->cells = NULL;
     for (int z = ATLAS_ZOOM_CLUSTERS; z >= 0; z--) {
+        size_t n = below.n;
         atlas_marks_join(&j, &below, &level);
         atlas_marks_fini(&below);
-        write_level(w, &level);
+        write_level(w, &level, n);
         below = level;
     }
     atlas_marks_fini(&below);
@@ -440,13 +459,18 @@ static void write_sections(struct write *w)
     sink_put(&w->sink, page, sizeof page);
     section_put(&w->sink, SEC_POOL, b->pool, b->pool_n);
     section_put(&w->sink, SEC_COMBOS, b->combos, b->combos_n * sizeof *b->combos);
+    number_religions(w, b);
     free(b->pool);
     b->pool = NULL;
     order_sites(w);
     section_put(&w->sink, SEC_CELL, w->cells, b->n * sizeof *w->cells);
     write_records(w);
+    write_by_id(w, b->ids, b->n);
+    free(b->ids);
+    b->ids = NULL;
     write_places(w);
-    number_religions(w);
+    free(w->order);
+    w->order = NULL;
     write_levels(w);
 }
 

@@ -36,6 +36,8 @@ struct join {
     struct part *parts;
     struct tally *tallies;
     uint8_t *taken;
+    uint8_t *stripe_of; /* of each mark: the stripe whose mark it became part of, and that mark's number there */
+    uint32_t *local_of;
     uint32_t bands_per_stripe, stripes, phase;
     uint32_t radius; /* in zoom-31 pixels */
     int z;
@@ -143,11 +145,19 @@ struct sum {
     size_t members;
 };
 
-static void take(const struct join *w, struct tally *t, struct sum *s, size_t i)
+/* Mark i becomes part of the mark that its stripe adds next. */
+static void mark_taken(const struct join *w, const struct part *p, size_t i)
+{
+    w->taken[i] = 1;
+    w->stripe_of[i] = (uint8_t)(p - w->parts);
+    w->local_of[i] = (uint32_t)p->n;
+}
+
+static void take(const struct join *w, const struct part *p, struct tally *t, struct sum *s, size_t i)
 {
     uint32_t ref = w->in->ref[i];
     uint64_t count = mark_count(w->in, ref);
-    w->taken[i] = 1;
+    mark_taken(w, p, i);
     s->x += w->in->x[i] * count;
     s->y += w->in->y[i] * count;
     s->count += count;
@@ -163,7 +173,8 @@ static bool is_near(const struct join *w, size_t i, size_t k)
 
 /* Takes what lies near mark i in one band. lo[band] only moves on, as the marks of a band come by rising x. Distance is
  * asked before `taken`: what is out of reach may be another stripe's to change. */
-static void take_from_band(const struct join *w, struct tally *t, struct sum *s, size_t i, uint32_t band, size_t *lo)
+static void take_from_band(const struct join *w, const struct part *p, struct tally *t, struct sum *s, size_t i,
+                           uint32_t band, size_t *lo)
 {
     const struct atlas_marks *in = w->in;
     uint32_t x = in->x[i], west = x > w->radius ? x - w->radius : 0, east = x + w->radius;
@@ -174,8 +185,8 @@ static void take_from_band(const struct join *w, struct tally *t, struct sum *s,
         if (k == i || !is_near(w, i, k) || w->taken[k])
             continue;
         if (s->members == 0)
-            take(w, t, s, i);
-        take(w, t, s, k);
+            take(w, p, t, s, i);
+        take(w, p, t, s, k);
     }
 }
 
@@ -184,12 +195,12 @@ static void join_mark(const struct join *w, struct part *p, struct tally *t, siz
     uint32_t y = w->in->y[i], height = UINT32_C(1) << (30 - w->in->z), top = band * height;
     struct sum s = {0};
     if (band > 0 && y - top < w->radius)
-        take_from_band(w, t, &s, i, band - 1, &lo[0]);
-    take_from_band(w, t, &s, i, band, &lo[1]);
+        take_from_band(w, p, t, &s, i, band - 1, &lo[0]);
+    take_from_band(w, p, t, &s, i, band, &lo[1]);
     if (band + 1 < atlas_bands(w->in->z) && top + (height - 1) - y < w->radius)
-        take_from_band(w, t, &s, i, band + 1, &lo[2]);
+        take_from_band(w, p, t, &s, i, band + 1, &lo[2]);
     if (s.members == 0) {
-        w->taken[i] = 1;
+        mark_taken(w, p, i);
         keep_mark(w, p, i);
         return;
     }
@@ -213,8 +224,9 @@ static void join_stripe(void *ctx, size_t k, size_t worker)
 
 /* --- putting together ----------------------------------------------------------------------------------------- */
 
-/* Orders marks by band and x and notes where the bands begin. x, y, ref are replaced. */
-static void order_marks(struct atlas_marks *m, size_t threads)
+/* Orders marks by band and x and notes where the bands begin. x, y, ref are replaced. rank, when not NULL, gets the new
+ * number of each. */
+static void order_marks(struct atlas_marks *m, size_t threads, uint32_t *rank)
 {
     uint64_t *keys = mem_array(m->n + 1, sizeof *keys), *tmp = mem_array(m->n + 1, sizeof *tmp);
     uint32_t *idx = mem_array(m->n + 1, sizeof *idx), *tmp_idx = mem_array(m->n + 1, sizeof *tmp_idx);
@@ -238,6 +250,8 @@ static void order_marks(struct atlas_marks *m, size_t threads)
     }
     for (size_t i = 0; i < m->n; i++)
         m->x[i] = (uint32_t)(keys[i] & 0x7fffffff);
+    for (size_t i = 0; rank && i < m->n; i++)
+        rank[idx[i]] = (uint32_t)i;
     free(keys);
     free(idx);
     free(tmp_idx);
@@ -297,7 +311,17 @@ void atlas_marks_of_sites(const uint64_t *cells, size_t n, size_t threads, struc
         out->y[i] = m.y;
         out->ref[i] = (uint32_t)i;
     }
-    order_marks(out, threads);
+    order_marks(out, threads, NULL);
+}
+
+/* Where each mark of the zoom below has gone. */
+static void note_origins(const struct join *w, const uint32_t *rank, const uint32_t *first, struct atlas_marks *out)
+{
+    const struct atlas_marks *in = w->in;
+    bool is_sites = in->z == ATLAS_ZOOM_MAX; /* then by the site's number, not the mark's */
+    out->from = mem_array(in->n + 1, sizeof *out->from);
+    for (size_t i = 0; i < in->n; i++)
+        out->from[is_sites ? in->ref[i] : i] = rank[first[w->stripe_of[i]] + w->local_of[i]];
 }
 
 void atlas_marks_join(const struct atlas_joining *j, const struct atlas_marks *in, struct atlas_marks *out)
@@ -310,6 +334,8 @@ void atlas_marks_join(const struct atlas_joining *j, const struct atlas_marks *i
     w.stripes = (bands + w.bands_per_stripe - 1) / w.bands_per_stripe;
     w.parts = mem_array(w.stripes, sizeof *w.parts);
     w.taken = mem_alloc(in->n + 1);
+    w.stripe_of = mem_alloc(in->n + 1);
+    w.local_of = mem_array(in->n + 1, sizeof *w.local_of);
     w.tallies = mem_array(threads, sizeof *w.tallies);
     for (size_t i = 0; i < threads; i++) {
         w.tallies[i].count = mem_array(j->religions, sizeof(uint32_t));
@@ -317,14 +343,22 @@ void atlas_marks_join(const struct atlas_joining *j, const struct atlas_marks *i
     }
     for (w.phase = 0; w.phase < 2; w.phase++)
         threads_for(threads, (w.stripes + 1 - w.phase) / 2, join_stripe, &w);
+    uint32_t first[STRIPES_MAX + 1] = {0};
+    for (uint32_t k = 0; k < w.stripes; k++)
+        first[k + 1] = first[k] + (uint32_t)w.parts[k].n;
     gather_parts(&w, out);
-    order_marks(out, threads);
+    uint32_t *rank = mem_array(out->n + 1, sizeof *rank);
+    order_marks(out, threads, rank);
+    note_origins(&w, rank, first, out);
+    free(rank);
     for (size_t i = 0; i < threads; i++) {
         free(w.tallies[i].count);
         free(w.tallies[i].touched);
     }
     free(w.tallies);
     free(w.taken);
+    free(w.stripe_of);
+    free(w.local_of);
     free(w.parts);
 }
 
@@ -337,6 +371,7 @@ void atlas_marks_fini(struct atlas_marks *m)
     free(m->count);
     free(m->share_at);
     free(m->shares);
+    free(m->from);
     *m = (struct atlas_marks){0};
 }
 

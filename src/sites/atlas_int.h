@@ -8,11 +8,13 @@
 #ifndef SITES_ATLAS_INT_H
 #define SITES_ATLAS_INT_H
 
+#include <stdatomic.h>
+
 #include "base/file.h"
 #include "sites/atlas.h"
 
 enum {
-    ATLAS_VERSION = 1,
+    ATLAS_VERSION = 2,
     ATLAS_PAGE = 4096,
     ATLAS_CHUNK = 1 << 20, /* bytes under one digest of the list that the file's digest covers */
     ATLAS_LEVELS = ATLAS_ZOOM_CLUSTERS + 1
@@ -29,11 +31,16 @@ enum {
     SEC_COMBOS,      /* struct atlas_combo */
     SEC_POOL,        /* texts: a length byte, then the bytes */
     SEC_INDEX,       /* struct geo_index_block */
+    SEC_BY_ID,       /* uint32: the sites by rising public id */
+    SEC_RELIGIONS,   /* uint32 per religion's number, into the pool; number 0 is "none known" */
     SEC_LEVEL0,      /* the LEVEL_ sections of zoom 0, then of zoom 1, ... */
     LEVEL_BANDS = 0, /* uint32: where each band's marks begin, and the end */
     LEVEL_MARK,      /* struct atlas_placed */
     LEVEL_COUNT,     /* uint32 per cluster */
-    LEVEL_RELIGION,  /* uint32 per cluster, into the pool */
+    LEVEL_RELIGION,  /* uint32 per cluster: the most frequent one's number */
+    LEVEL_FROM,      /* uint32 per mark of the zoom below (per site at the last): the mark here that it is part of */
+    LEVEL_SHARE_AT,  /* uint32 per cluster and one more: where its shares begin */
+    LEVEL_SHARES,    /* struct atlas_share */
     LEVEL_SECTIONS,
     SEC_DIGESTS = SEC_LEVEL0 + LEVEL_SECTIONS * ATLAS_LEVELS, /* SHA-256 of each chunk between page and here */
     SEC_COUNT
@@ -46,8 +53,8 @@ struct atlas_section {
 struct atlas_header {
     char magic[8];
     uint32_t version, byte_order;
-    uint64_t file_bytes, sites, combos, index_blocks;
-    uint64_t marks[ATLAS_LEVELS], clusters[ATLAS_LEVELS];
+    uint64_t file_bytes, sites, combos, index_blocks, religions;
+    uint64_t marks[ATLAS_LEVELS], clusters[ATLAS_LEVELS], shares[ATLAS_LEVELS];
     char revision[ATLAS_REVISION_MAX + 1];
     struct atlas_section sections[SEC_COUNT];
     uint8_t digest[32]; /* SHA-256 of this page with zeros here, then of the chunk digests */
@@ -80,28 +87,114 @@ static inline uint32_t atlas_band_of(int z, uint32_t y)
     return y >> (30 - z);
 }
 
-struct atlas_level {
-    size_t marks, clusters;
-    const struct atlas_placed *mark;
-    const uint32_t *bands, *count, *religion;
+/* How many members follow one religion. */
+struct atlas_share {
+    uint32_t religion, count; /* religion: its number, not a pool offset */
 };
 
+struct atlas_level {
+    size_t marks, clusters, shares_n;
+    const struct atlas_placed *mark;
+    const uint32_t *bands, *count, *religion;
+    const uint32_t *from, *share_at; /* NULL in a delta's */
+    const struct atlas_share *shares;
+};
+
+struct atlas_file;
+struct atlas_delta;
+
+/* In a handle with a delta, sites, cell, record, index and levels are the image's alone; combos and religions are whole.
+ */
 struct atlas {
-    struct file_map map;
+    struct atlas_file *file;
     const struct atlas_header *h;
-    size_t sites, combos_n, pool_n;
+    size_t sites, combos_n, pool_n, religions_n;
     const uint64_t *cell;
     const struct atlas_record *record;
     const struct atlas_combo *combos;
     const char *pool;
+    const uint32_t *by_id, *religions;
     struct atlas_level levels[ATLAS_LEVELS];
     struct geo_index index;
     struct sha256 digest;
-    unsigned slot; /* atlas_ref.c */
+    struct atlas_delta *delta; /* NULL: none */
+    unsigned slot;             /* atlas_ref.c */
 };
 
+/* The mapped file, shared by the handles on it. */
+struct atlas_file {
+    struct file_map map;
+    atomic_int handles;
+    struct atlas plain; /* as attached: overlays begin as copies of it */
+};
+
+/* What an overlay changes. Places lie by cell, like the image's. Added site k is index sites + k. */
+struct atlas_places {
+    size_t n;
+    uint64_t *cell;
+    int32_t *lat, *lon;
+    struct geo_index_block *blocks;
+    struct geo_index index;
+};
+
+struct atlas_delta {
+    uint8_t *gone; /* a bit per site of the image */
+    struct atlas_places removed, added;
+    uint32_t *removed_at;        /* the removed sites' indexes, in the order of their cells */
+    struct atlas_record *record; /* of the added */
+    struct atlas_combo *combos;  /* the image's and then its own */
+    uint32_t *religions;         /* the same */
+    char *pool;                  /* offsets from the image's pool_n on */
+    size_t pool_n;
+    uint8_t *touched[ATLAS_LEVELS]; /* a bit per mark of the image: not to be shown, instead of it: */
+    size_t touched_n[ATLAS_LEVELS];
+    struct atlas_level levels[ATLAS_LEVELS];
+    uint64_t *dirty[ATLAS_ZOOM_MAX + 1]; /* tiles whose answer is another than the image's: first cells, rising */
+    size_t dirty_n[ATLAS_ZOOM_MAX + 1];
+    uint64_t generation;
+};
+
+static inline bool atlas_bit(const uint8_t *bits, size_t i)
+{
+    return bits[i >> 3] >> (i & 7) & 1;
+}
+static inline void atlas_bit_set(uint8_t *bits, size_t i)
+{
+    bits[i >> 3] = (uint8_t)(bits[i >> 3] | 1u << (i & 7));
+}
+static inline bool atlas_is_gone(const struct atlas *a, size_t index)
+{
+    return a->delta && atlas_bit(a->delta->gone, index);
+}
+static inline const struct atlas_record *atlas_record_of(const struct atlas *a, size_t index)
+{
+    return index < a->sites ? &a->record[index] : &a->delta->record[index - a->sites];
+}
+static inline size_t atlas_added(const struct atlas *a)
+{
+    return a->delta ? a->delta->added.n : 0;
+}
+/* First of cell[0..n) that is not below `at`, from `from` on. */
+size_t atlas_cell_bound(const uint64_t *cell, size_t n, size_t from, uint64_t at);
+struct str atlas_religion(const struct atlas *a, uint32_t number); /* "" when out of bounds */
+
+/* The sites by rising cell, those added among them and those gone left out: {w = {.a = a}; while (next(&w)) ...}. */
+struct atlas_walk {
+    const struct atlas *a;
+    uint64_t last; /* largest cell wanted */
+    size_t image_at, added_at;
+    uint32_t index; /* of the one found */
+    uint64_t cell;
+};
+struct atlas_walk atlas_walk_from(const struct atlas *a, uint64_t first, uint64_t last);
+bool atlas_walk_next(struct atlas_walk *w);
+
+/* Fills levels, touched and dirty of a delta whose other parts stand. RC_DAMAGED: the image contradicts itself. */
+enum rc atlas_delta_levels(struct atlas *a, struct err *err);
+void atlas_delta_free(struct atlas_delta *d);
+
 /* Attaches to bytes that stay where they are and checks their shape, not their digest. */
-enum rc atlas_attach(struct atlas *a, struct file_map bytes, struct err *err);
+enum rc atlas_attach(struct atlas *a, struct file_map bytes, struct err *err); /* a->file stays NULL */
 /* SHA-256 of each chunk of the file between the first page and digests_at. Read, not mapped: 300 MB that are looked at
  * once should not become this process's memory. */
 enum rc atlas_digest_chunks(int fd, uint64_t digests_at, size_t threads, struct sha256 *out, struct err *err);
@@ -112,12 +205,36 @@ struct str atlas_pool_str(const struct atlas *a, uint32_t at); /* "" when out of
 void atlas_sort(uint64_t *keys, uint32_t *idx, uint64_t *tmp_keys, uint32_t *tmp_idx, size_t n, int bits,
                 size_t threads);
 
-/* --- clusters, while building --------------------------------------------------------------------------------- */
+/* --- building ------------------------------------------------------------------------------------------------- */
 
-/* How many members follow one religion. */
-struct atlas_share {
-    uint32_t religion, count; /* religion: dense number, not a pool offset */
+struct atlas_staged {
+    int32_t lat, lon;
+    uint32_t name, combo;
 };
+
+/* at 0 = free, as offset 0 is the empty text. The hash stands here so that looking past another text, and growing, does
+ * not fetch the pool (measured: half the time of gathering). */
+struct atlas_text_slot {
+    uint32_t hash, at;
+};
+
+struct atlas_builder {
+    struct atlas_staged *sites;
+    struct uuid *ids;
+    size_t n, size;
+    char *pool;
+    size_t pool_n, pool_size;
+    struct atlas_text_slot *texts; /* hash table of the pool */
+    size_t texts_n, texts_size;
+    struct atlas_combo *combos;
+    size_t combos_n, combos_size;
+    uint32_t *combo_table; /* hash table of 1 + combination */
+    size_t combo_table_size;
+};
+
+struct str atlas_builder_text(const struct atlas_builder *b, uint32_t at);
+
+/* --- clusters, while building --------------------------------------------------------------------------------- */
 
 /* One zoom's marks in heap arrays, in file order. */
 struct atlas_marks {
@@ -126,6 +243,7 @@ struct atlas_marks {
     uint32_t *x, *y, *ref, *bands;
     uint32_t *count, *share_at; /* per cluster; share_at has one more */
     struct atlas_share *shares;
+    uint32_t *from; /* the mark that each one of the zoom below is part of; by site above ATLAS_ZOOM_CLUSTERS */
 };
 
 /* The sites themselves as the marks below ATLAS_ZOOM_CLUSTERS. */

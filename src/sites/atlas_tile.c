@@ -39,7 +39,7 @@ static void give_mark(struct listing *l, const struct atlas_level *v, const stru
 {
     uint32_t c = p->ref & ~ATLAS_IS_CLUSTER;
     if (!(p->ref & ATLAS_IS_CLUSTER)) {
-        if (p->ref < l->a->sites) /* A3 */
+        if (p->ref < l->a->sites + atlas_added(l->a)) /* A3 */
             give_site(l, p->x, p->y, p->ref);
         return;
     }
@@ -48,7 +48,7 @@ static void give_mark(struct listing *l, const struct atlas_level *v, const stru
     struct atlas_mark m = {.x = units((int64_t)p->x + l->shift - l->x0, l->z),
                            .y = units((int64_t)p->y - l->y0, l->z),
                            .count = v->count[c],
-                           .religion = atlas_pool_str(l->a, v->religion[c])};
+                           .religion = atlas_religion(l->a, v->religion[c])};
     l->n++;
     l->fn(l->ctx, &m);
 }
@@ -73,7 +73,8 @@ static void fetch_ahead(const struct atlas *a, const struct atlas_placed *m)
         __builtin_prefetch(&a->record[m->ref]);
 }
 
-static void list_band(struct listing *l, const struct atlas_level *v, uint32_t band)
+/* touched: marks not to give; NULL: none. */
+static void list_band(struct listing *l, const struct atlas_level *v, const uint8_t *touched, uint32_t band)
 {
     size_t end = v->bands[band + 1], from = v->bands[band];
     if (end > v->marks || from > end)
@@ -83,40 +84,29 @@ static void list_band(struct listing *l, const struct atlas_level *v, uint32_t b
     for (; last < end && v->mark[last].x < east; last++)
         fetch_ahead(l->a, &v->mark[last]);
     for (size_t i = first; i < last; i++)
-        if (v->mark[i].y >= l->north && v->mark[i].y < l->south)
+        if (v->mark[i].y >= l->north && v->mark[i].y < l->south && !(touched && atlas_bit(touched, i)))
             give_mark(l, v, &v->mark[i]);
 }
 
 static void list_level(struct listing *l)
 {
-    const struct atlas_level *v = &l->a->levels[l->z];
+    const struct atlas_delta *d = l->a->delta;
     uint32_t first = atlas_band_of(l->z, (uint32_t)l->north), last = atlas_band_of(l->z, (uint32_t)(l->south - 1));
     for (uint32_t b = first; b <= last; b++)
-        list_band(l, v, b);
+        list_band(l, &l->a->levels[l->z], d ? d->touched[l->z] : NULL, b);
+    for (uint32_t b = first; d && b <= last; b++)
+        list_band(l, &d->levels[l->z], NULL, b);
 }
 
 /* --- every site by itself ---------------------------------------------------------------------------------------- */
 
-static size_t cell_bound(const struct atlas *a, size_t from, uint64_t cell)
-{
-    size_t to = a->sites;
-    while (from < to) {
-        size_t mid = from + (to - from) / 2;
-        if (a->cell[mid] < cell)
-            from = mid + 1;
-        else
-            to = mid;
-    }
-    return from;
-}
-
 static void list_cells(struct listing *l, uint64_t first, uint64_t last)
 {
-    for (size_t i = cell_bound(l->a, 0, first); i < l->a->sites && l->a->cell[i] <= last; i++) {
-        struct geo_merc m = geo_cell_merc(l->a->cell[i]);
+    for (struct atlas_walk w = atlas_walk_from(l->a, first, last); atlas_walk_next(&w);) {
+        struct geo_merc m = geo_cell_merc(w.cell);
         int64_t x = (int64_t)m.x + l->shift;
         if (x >= l->west && x < l->east && m.y >= l->north && m.y < l->south)
-            give_site(l, m.x, m.y, (uint32_t)i);
+            give_site(l, m.x, m.y, w.index);
     }
 }
 
@@ -213,20 +203,20 @@ size_t atlas_tile_of_religion(const struct atlas *a, int z, uint32_t x, uint32_t
     for (size_t c = 0; c < a->combos_n; c++)
         wanted[c] = str_is_equal(atlas_pool_str(a, a->combos[c].religion), religion);
     geo_tile_range(z, x, y, &first, &last);
-    for (size_t i = cell_bound(a, 0, first); i < a->sites && a->cell[i] <= last; i++) {
-        uint32_t combo = a->record[i].combo;
+    for (struct atlas_walk w = atlas_walk_from(a, first, last); atlas_walk_next(&w);) {
+        uint32_t combo = atlas_record_of(a, w.index)->combo;
         if (combo >= a->combos_n || !wanted[combo])
             continue;
-        struct geo_merc m = geo_cell_merc(a->cell[i]);
+        struct geo_merc m = geo_cell_merc(w.cell);
         if (z == ATLAS_ZOOM_MAX) {
-            give_site(&l, m.x, m.y, (uint32_t)i);
+            give_site(&l, m.x, m.y, w.index);
             continue;
         }
         int down = 31 - z - 4; /* 16 cells on a side */
         struct grid_cell *g = &grid[(m.y >> down) % GRID * GRID + (m.x >> down) % GRID];
         g->x += m.x;
         g->y += m.y;
-        g->site = (uint32_t)i;
+        g->site = w.index;
         g->count++;
     }
     free(wanted);

@@ -62,7 +62,7 @@ static uint32_t faith_number(struct count *c, struct str code)
 
 static void count_site(struct count *c, size_t index)
 {
-    uint32_t combo = c->atlas->record[index].combo;
+    uint32_t combo = atlas_record_of(c->atlas, index)->combo;
     if (combo >= c->atlas->combos_n || (c->atlas->combos[combo].flags & ATLAS_COARSE))
         return;
     if (c->faith_of[combo] == 0)
@@ -118,24 +118,34 @@ static struct ground_cell *level_add(struct level *l, uint32_t key)
     return &l->cells[l->n++];
 }
 
+static void level_add_counted(struct level *l, uint64_t key, struct count *c)
+{
+    bool is_shared = c->different >= 2;
+    struct ground_sum s = count_take(c);
+    if (is_shared)
+        *level_add(l, (uint32_t)key) = (struct ground_cell){(uint32_t)key, s.sites, s.known, 1, s.faiths, s.diversity};
+}
+
 static void level_of_sites(struct level *l, const struct atlas *a)
 {
     struct count c;
+    uint64_t key = UINT64_MAX;
+    uint32_t first = 0;
+    size_t n = 0; /* sites of the cell so far; of a lone one, as most are, the record need not be read */
     count_init(&c, a);
-    for (size_t i = 0, end; i < a->sites; i = end) {
-        uint64_t key = a->cell[i] >> CELL_SHIFT;
-        for (end = i + 1; end < a->sites && a->cell[end] >> CELL_SHIFT == key; end++)
-            ;
-        if (end - i == 1) /* most: their records need not be read */
+    for (struct atlas_walk w = atlas_walk_from(a, 0, INT64_MAX); atlas_walk_next(&w);) {
+        if (w.cell >> CELL_SHIFT != key) {
+            level_add_counted(l, key, &c);
+            key = w.cell >> CELL_SHIFT;
+            first = w.index;
+            n = 1;
             continue;
-        for (size_t k = i; k < end; k++)
-            count_site(&c, k);
-        bool is_shared = c.different >= 2;
-        struct ground_sum s = count_take(&c);
-        if (!is_shared)
-            continue;
-        *level_add(l, (uint32_t)key) = (struct ground_cell){(uint32_t)key, s.sites, s.known, 1, s.faiths, s.diversity};
+        }
+        if (n++ == 1)
+            count_site(&c, first);
+        count_site(&c, w.index);
     }
+    level_add_counted(l, key, &c);
     count_fini(&c);
 }
 

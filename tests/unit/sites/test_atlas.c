@@ -137,7 +137,8 @@ static void threads_do_not_change_the_file(void **state)
     (void)state;
     struct made_site *s = made_sites(&rng, 20000);
     struct atlas *one = made_atlas(s, 20000, 1), *four = made_atlas(s, 20000, 4);
-    assert_true(one->map.n == four->map.n && memcmp(one->map.p, four->map.p, one->map.n) == 0);
+    assert_true(one->file->map.n == four->file->map.n &&
+                memcmp(one->file->map.p, four->file->map.p, one->file->map.n) == 0);
     atlas_close(one);
     atlas_close(four);
     free(s);
