@@ -22,6 +22,7 @@ struct sites_import {
     struct areas *own_areas;
     const struct areas *areas;
     struct vocab *vocab;
+    struct guard *guard;
     struct spool *spool;
     struct site_sink sink;
     struct buf draft;
@@ -134,6 +135,8 @@ static enum rc source_must_be(struct sites_import *im, struct err *err)
 static enum rc parts_make(struct sites_import *im, struct err *err)
 {
     TRY(vocab_new(&im->vocab, err));
+    if (im->opt.visibility != VISIBILITY_HIDDEN)
+        im->guard = guard_new(im->opt.visibility);
     if (!im->areas) {
         TRY(areas_load(im->st, &im->own_areas, err));
         im->areas = im->own_areas;
@@ -195,6 +198,7 @@ void sites_import_free(struct sites_import *im)
         return;
     spool_free(im->spool);
     vocab_free(im->vocab);
+    guard_free(im->guard);
     areas_free(im->own_areas);
     buf_fini(&im->draft);
     arena_fini(&im->mem);
@@ -441,6 +445,7 @@ static enum rc batches_run(struct sites_import *im, struct import_merge *m, stru
         lane->batch.actor = im->opt.actor;
         lane->batch.release = &im->release;
         lane->batch.visibility = im->opt.visibility;
+        lane->batch.guard = im->guard;
         rc = import_merge_fill(m, &lane->batch, err);
         if (rc == RC_OK)
             rc = import_stored_places(im->st, im->release.source, &lane->batch, err);

@@ -9,7 +9,8 @@
  *   M1 a reader that fails leaves the store as it was, without a release row.
  *   M2 each batch is one transaction with one ledger entry (I1), opening and closing the release are one each.
  *   M3 killed between two batches, the release stays open; the same import run again goes on in it and completes.
- *   M4 a record is born with its visibility (I7); a later import never changes it.
+ *   M4 a record is born with its visibility (I7), guarded when it looks like a guarded site (visibility.h, V3); a later
+ *      import never shows more of it.
  *   M5 what the source no longer has is marked gone, never deleted, and comes back as the same site.
  *   M6 a change file (is_change) touches only what it lists; what it lists as gone is marked gone. A version of the source's
  *      own that is older than the stored one changes nothing, nor does one not newer than what was marked gone.

@@ -9,6 +9,7 @@
 #include "sites/import.h"
 #include "sites/import_record.h"
 #include "sites/import_spool.h"
+#include "sites/visibility.h"
 
 enum import_act { IMPORT_SAME, IMPORT_ADD, IMPORT_UPDATE, IMPORT_GONE };
 
@@ -25,6 +26,10 @@ struct import_item {
     struct uuid site, public_id;
     enum import_act act;
     struct record_rows rows; /* added and updated ones */
+    enum visibility visibility; /* added ones: what it is born with */
+    int64_t coarse_m;
+    bool is_like; /* born so because it looks like a guarded site */
+    struct guard_hit like;
 };
 
 struct release_row {
@@ -47,6 +52,7 @@ struct import_batch {
     struct uuid actor;
     struct instant now;
     enum visibility visibility;
+    struct guard *guard; /* borrowed; NULL: nothing can be guarded more than what is born here */
     int64_t added, updated, unchanged, gone;
     int64_t reversioned; /* only their version changes */
 };

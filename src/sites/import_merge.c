@@ -164,7 +164,7 @@ enum rc import_merge_fill(struct import_merge *m, struct import_batch *b, struct
 {
     arena_reset(&b->mem);
     *b = (struct import_batch){.mem = b->mem, .number = b->number, .release = b->release, .actor = b->actor,
-                               .now = clock_now(), .visibility = b->visibility};
+                               .now = clock_now(), .visibility = b->visibility, .guard = b->guard};
     b->items = ARENA_NEW_N(&b->mem, struct import_item, IMPORT_BATCH_RECORDS);
     while (b->n < IMPORT_BATCH_RECORDS && b->bytes < IMPORT_BATCH_BYTES) {
         TRY(m->opt.is_change ? stored_seek(m, err) : stored_fill(m, err));

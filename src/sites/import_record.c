@@ -269,15 +269,15 @@ static void place_fill(const struct site_draft *d, const struct areas *areas, st
     r->has_place = d->has_place;
     if (!d->has_place)
         return;
-    struct geo_point p = {d->lat_deg, d->lon_deg}, coarse;
-    policy_coarse_point(p.lat_deg, p.lon_deg, &coarse.lat_deg, &coarse.lon_deg);
+    struct geo_point p = {d->lat_deg, d->lon_deg};
+    struct policy_cell coarse = policy_cell_of(p.lat_deg, p.lon_deg, POLICY_PRECISION_DEFAULT_M);
     r->lat_deg = p.lat_deg;
     r->lon_deg = p.lon_deg;
     r->precision_m = d->precision_m > 0 ? d->precision_m : DEFAULT_PRECISION_M;
     r->cell = (int64_t)geo_cell_of(p);
     r->coarse_lat_deg = coarse.lat_deg;
     r->coarse_lon_deg = coarse.lon_deg;
-    r->coarse_cell = (int64_t)geo_cell_of(coarse);
+    r->coarse_cell = (int64_t)geo_cell_of((struct geo_point){coarse.lat_deg, coarse.lon_deg});
     struct area_place where;
     if (d->is_disputed && str_is_empty(r->country))
         return; /* the source names no country on purpose; a polygon would take a side */

@@ -304,7 +304,7 @@ static const char *const SITE_COLUMNS[] = {
     "id",         "public_id",     "class",        "kind",     "religion",    "denomination", "name",      "names",
     "search",     "lat",           "lon",          "cell",     "precision_m", "shown_cell",   "shown_lat", "shown_lon",
     "country",    "admin1",        "is_disputed",  "heritage", "whs_year",    "wikidata",     "unesco",    "status",
-    "visibility", "is_unverified", "is_synthetic", "note",     "created_us",  "updated_us"};
+    "visibility", "is_unverified", "is_synthetic", "note",     "created_us",  "updated_us",   "coarse_m"};
 static const char *const FOOTPRINT_COLUMNS[] = {"site", "wkb"};
 static const char *const RECORD_COLUMNS[] = {"source",        "external_id",  "site",        "digest",
                                              "first_release", "last_release", "source_text", "raw", "version"};
@@ -323,8 +323,9 @@ static enum rc site_row(struct store_bulk *bulk, const struct import_batch *b, c
                         struct err *err)
 {
     const struct record_rows *r = &it->rows;
-    enum visibility v = r->is_guarded ? VISIBILITY_HIDDEN : b->visibility;
-    bool is_coarse = v == VISIBILITY_COARSE, is_shown = v != VISIBILITY_HIDDEN, p = r->has_place;
+    bool p = r->has_place;
+    struct sites_place place = {p, r->lat_deg, r->lon_deg, sites_is_away(r->status)};
+    struct sites_shown shown = sites_shown_of(&place, it->visibility, it->coarse_m);
     struct store_arg args[] = {SA_UUID(it->site),
                                SA_UUID(it->public_id),
                                SA_TEXT(r->class_code),
@@ -338,9 +339,9 @@ static enum rc site_row(struct store_bulk *bulk, const struct import_batch *b, c
                                real_or_null(p, r->lon_deg),
                                SA_INT(r->cell),
                                SA_REAL(r->precision_m),
-                               int_or_null(is_shown, is_coarse ? r->coarse_cell : r->cell),
-                               real_or_null(p && is_coarse, r->coarse_lat_deg),
-                               real_or_null(p && is_coarse, r->coarse_lon_deg),
+                               shown.cell,
+                               shown.lat,
+                               shown.lon,
                                SA_TEXT(r->country),
                                SA_TEXT(r->admin1),
                                SA_INT(r->is_disputed),
@@ -349,12 +350,13 @@ static enum rc site_row(struct store_bulk *bulk, const struct import_batch *b, c
                                SA_TEXT(r->wikidata),
                                SA_TEXT(r->unesco),
                                SA_TEXT(r->status),
-                               SA_INT(v),
+                               SA_INT(it->visibility),
                                SA_INT(r->is_unverified),
                                SA_INT(r->is_synthetic),
                                SA_TEXT(r->note),
                                SA_TIME(b->now),
-                               SA_TIME(b->now)};
+                               SA_TIME(b->now),
+                               SA_INT(it->coarse_m)};
     ENSURE(SA_N(args) == SA_N(SITE_COLUMNS));
     return store_bulk_row(bulk, args, err);
 }
@@ -400,6 +402,40 @@ static enum rc load(struct store_tx *tx, const struct import_batch *b, const cha
     struct err second;
     enum rc end = store_bulk_close(bulk, rc == RC_OK, NULL, rc == RC_OK ? err : &second);
     return rc == RC_OK ? end : rc;
+}
+
+/* What a new site is born with (V3 of visibility.h). */
+static void born(const struct import_batch *b, struct import_item *it)
+{
+    const struct record_rows *r = &it->rows;
+    it->visibility = r->is_guarded ? VISIBILITY_HIDDEN : b->visibility;
+    it->coarse_m = POLICY_PRECISION_DEFAULT_M;
+    struct guard_ask ask = {.has_place = r->has_place,
+                            .lat_deg = r->lat_deg,
+                            .lon_deg = r->lon_deg,
+                            .religion = r->religion,
+                            .search = r->search,
+                            .visibility = it->visibility,
+                            .coarse_m = it->coarse_m};
+    it->is_like = b->guard && guard_match(b->guard, &ask, &it->like);
+    if (it->is_like) {
+        it->visibility = it->like.visibility;
+        it->coarse_m = it->like.coarse_m;
+    }
+}
+
+static enum rc load_guarded(struct store_tx *tx, const struct import_batch *b, struct err *err)
+{
+    if (b->guard)
+        TRY(guard_refresh(b->guard, tx, err));
+    for (size_t i = 0; i < b->by_cell_n; i++) {
+        struct import_item *it = b->by_cell[i];
+        born(b, it);
+        if (it->is_like)
+            TRY(guard_review(tx, it->site, &it->like, it->rows.is_guarded ? VISIBILITY_HIDDEN : b->visibility,
+                             POLICY_PRECISION_DEFAULT_M, b->now, err));
+    }
+    return RC_OK;
 }
 
 static enum rc load_sites(struct store_tx *tx, const struct import_batch *b, struct err *err)
@@ -552,11 +588,27 @@ static void fill_site_time(const struct import_batch *b, const struct import_ite
     out[1] = SA_TIME(b->now);
 }
 
+/* A source that now says what the house rules hide: hidden, unless people have decided on the site. */
+static const struct store_sql HOUSE_SQL = {
+    "UPDATE site SET visibility = 2, shown_cell = NULL, shown_lat = NULL, shown_lon = NULL WHERE id = ?1 AND "
+    "visibility <> 2 AND NOT EXISTS (SELECT 1 FROM site_visibility v WHERE v.site = ?1)"};
+
+static enum rc updates_guard(struct store_tx *tx, const struct import_batch *b, struct err *err)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct store_arg args[] = {SA_UUID(b->items[i].site)};
+        if (b->items[i].act == IMPORT_UPDATE && b->items[i].rows.is_guarded)
+            TRY(store_exec(tx, &HOUSE_SQL, args, SA_N(args), NULL, err));
+    }
+    return visibility_reshow(tx, b->now, err);
+}
+
 static enum rc updates_write(struct store_tx *tx, const struct import_batch *b, struct err *err)
 {
     TRY(for_each(tx, b, &PAST_SQL, 3, fill_record_key, CHANGED, err));
     TRY(for_each(tx, b, &RECORD_SET_SQL, 7, fill_record_set, CHANGED, err));
     TRY(for_each(tx, b, &SITE_SET_SQL, SET_ARGS, site_set_args, CHANGED, err));
+    TRY(updates_guard(tx, b, err));
     TRY(for_each(tx, b, &FOOTPRINT_DROP_SQL, 1, fill_site, CHANGED, err));
     TRY(for_each(tx, b, &RECORD_GONE_SQL, 3, fill_record_key, GONE, err));
     TRY(for_each(tx, b, &RECORD_VERSION_SQL, 3, fill_record_version, VERSION_ONLY, err));
@@ -634,6 +686,7 @@ enum rc import_batch_write(struct store_tx *tx, void *ctx, struct err *err)
     if (b->updated + b->gone + b->reversioned > 0)
         TRY(updates_write(tx, b, err));
     if (b->added > 0) {
+        TRY(load_guarded(tx, b, err));
         TRY(load_sites(tx, b, err));
         TRY(load(tx, b, "site_source", RECORD_COLUMNS, SA_N(RECORD_COLUMNS), record_row, ADDED, err));
     }

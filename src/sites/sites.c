@@ -4,37 +4,54 @@
  */
 #include "sites/sites_int.h"
 
-#include <math.h>
-
 enum { DECIMALS = 7 };
-
-/* Half the diagonal of the grid's cell there: the true place lies within. */
-static double coarse_precision_m(double lat_deg)
-{
-    const double circumference_m = 2 * 3.14159265358979323846 * EARTH_RADIUS_M;
-    double side = circumference_m / (double)(1 << POLICY_COARSE_ZOOM) * cos(lat_deg * 3.14159265358979323846 / 180);
-    return ceil(side * 0.70710678118654752);
-}
 
 static void coarsen(struct site *s)
 {
     s->is_coarse = true;
-    s->wikidata = s->unesco = s->note = STR_NONE; /* each leads to the true place */
+    s->wikidata = s->unesco = s->note = s->admin1 = STR_NONE; /* each leads to the true place, or narrows it down */
     if (!s->has_place)
         return;
-    policy_coarse_point(s->lat_deg, s->lon_deg, &s->lat_deg, &s->lon_deg);
+    struct policy_cell cell = policy_cell_of(s->lat_deg, s->lon_deg, s->coarse_m);
+    s->lat_deg = cell.lat_deg;
+    s->lon_deg = cell.lon_deg;
     s->cell = (int64_t)geo_cell_of((struct geo_point){s->lat_deg, s->lon_deg});
-    double p = coarse_precision_m(s->lat_deg);
-    s->precision_m = s->precision_m > p ? s->precision_m : p;
+    s->precision_m = s->precision_m > cell.reach_m ? s->precision_m : cell.reach_m;
 }
 
 enum view sites_view(const struct viewer *viewer, struct site *site)
 {
-    struct policy_object object = {.kind = POLICY_SITE, .visibility = site->visibility};
+    struct policy_object object = {
+        .kind = POLICY_SITE, .visibility = site->visibility, .is_country_closed = site->is_country_closed};
     enum view view = policy_view(viewer, &object);
     if (view == VIEW_COARSE)
         coarsen(site);
     return view;
+}
+
+bool sites_is_away(struct str status)
+{
+    return str_is_equal(status, STR("gone")) || str_is_equal(status, STR("merged"));
+}
+
+struct sites_shown sites_shown_of(const struct sites_place *p, enum visibility v, int64_t coarse_m)
+{
+    struct sites_shown shown = {SA_NULL_OF(STORE_INT), SA_NULL_OF(STORE_REAL), SA_NULL_OF(STORE_REAL)};
+    struct geo_point at = {p->lat_deg, p->lon_deg};
+    bool is_coarse = v == VISIBILITY_COARSE;
+    if (p->is_away || (!is_coarse && v != VISIBILITY_PUBLIC))
+        return shown;
+    shown.cell = SA_INT(-1);
+    if (!p->has_place)
+        return shown;
+    if (is_coarse) {
+        struct policy_cell cell = policy_cell_of(at.lat_deg, at.lon_deg, coarse_m);
+        at = (struct geo_point){cell.lat_deg, cell.lon_deg};
+        shown.lat = SA_REAL(at.lat_deg);
+        shown.lon = SA_REAL(at.lon_deg);
+    }
+    shown.cell = SA_INT((int64_t)geo_cell_of(at));
+    return shown;
 }
 
 static bool sees(const struct viewer *viewer, enum visibility v, enum view view)

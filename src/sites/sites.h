@@ -44,6 +44,8 @@ struct site {
     struct str wikidata, unesco;
     struct str status; /* present, disused, abandoned, ruins; gone: no source has it any more */
     enum visibility visibility;
+    int64_t coarse_m;       /* of COARSE ones: a step of POLICY_LADDER_M */
+    bool is_country_closed; /* its country is not published */
     bool is_unverified, is_synthetic;
     struct str note;
     struct instant created, updated;
@@ -107,7 +109,7 @@ MUST_CHECK enum rc sites_each_public(struct store *st, sites_each_fn fn, void *c
  * image of the registry made at another number is stale. */
 MUST_CHECK enum rc sites_public_state(struct store *st, int64_t *count, int64_t *change, struct err *err);
 
-/* Who may see a site; kept over every later import. reason: not empty. Needs ACT_IMPORT. Writes the ledger. */
+/* Who may see a site; kept over every later import. reason: not empty. The short way to visibility_set. */
 MUST_CHECK enum rc sites_set_visibility(struct store *st, struct uuid site, enum visibility visibility,
                                         struct str reason, const struct viewer *actor, struct err *err);
 /* The same with VISIBILITY_HIDDEN. */

@@ -12,8 +12,13 @@
 #define SITE_ROW                                                                                                       \
     "s.id, s.public_id, s.class, s.kind, s.religion, s.denomination, s.name, s.lat, s.lon, s.cell, "                   \
     "s.precision_m, s.country, s.admin1, s.is_disputed, s.heritage, s.whs_year, s.wikidata, s.unesco, s.status, "      \
-    "s.visibility, s.is_unverified, s.is_synthetic, s.note, s.created_us, s.updated_us, s.names"
-enum { SITE_ROW_COLUMNS = 26, SITE_ROW_NAMES = SITE_ROW_COLUMNS - 1 };
+    "s.visibility, s.is_unverified, s.is_synthetic, s.note, s.created_us, s.updated_us, s.coarse_m, "                  \
+    "CASE WHEN " SITE_IS_CLOSED " THEN 1 ELSE 0 END, s.names"
+enum { SITE_ROW_COLUMNS = 28, SITE_ROW_NAMES = SITE_ROW_COLUMNS - 1 };
+/* Whether the country of `site s` is closed. Both parts are constants of the statement: with no closed country it costs
+ * nothing per row. Every statement for the public that goes by shown_cell says NOT of it. */
+#define SITE_IS_CLOSED                                                                                                 \
+    "(EXISTS (SELECT 1 FROM country_closed) AND s.country IN (SELECT iso2 FROM country_closed))"
 
 /* Texts are copied into mem. The true place: ask sites_view next. */
 struct site sites_row(struct store_rows *rows, bool want_names, struct arena *mem);
@@ -54,11 +59,18 @@ size_t sites_ranges(const struct sites_filter *filter, struct sites_range out[SI
 MUST_CHECK enum rc sites_changed(struct store_tx *tx, struct instant at, const struct uuid *ids, size_t n,
                                  struct err *err);
 
-struct sites_decision {
-    struct uuid id, site, actor;
-    struct instant at;
-    int before, after;
-    struct str reason;
+/* The place of a site, as far as it decides where it is shown. */
+struct sites_place {
+    bool has_place;
+    double lat_deg, lon_deg;
+    bool is_away; /* sites_is_away of its status */
 };
+/* gone, or joined to another: shown nowhere. */
+bool sites_is_away(struct str status);
+/* The columns shown_cell, shown_lat, shown_lon: the one rule for them. */
+struct sites_shown {
+    struct store_arg cell, lat, lon;
+};
+struct sites_shown sites_shown_of(const struct sites_place *p, enum visibility v, int64_t coarse_m);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * SQL of single sites: find, sources, footprint, visibility; and the number of the last change.
+ * SQL of single sites: find, sources, footprint; the number of the last change; attribution. Who may see them:
+ * visibility_store.c.
  */
 #include "sites/import_int.h"
-#include "sites/sites_int.h"
+#include "sites/visibility_int.h"
 
 #include <string.h>
 
@@ -62,7 +63,9 @@ struct site sites_row(struct store_rows *r, bool want_names, struct arena *mem)
                      .is_synthetic = store_int(r, 21) != 0,
                      .note = str_copy(mem, store_text(r, 22)),
                      .created = {store_int(r, 23)},
-                     .updated = {store_int(r, 24)}};
+                     .updated = {store_int(r, 24)},
+                     .coarse_m = store_int(r, 25),
+                     .is_country_closed = store_int(r, 26) != 0};
     s.code = code_of(s.public_id);
     if (want_names)
         names_take(&s, store_text(r, SITE_ROW_NAMES), mem);
@@ -80,6 +83,7 @@ static const struct store_sql BY_EXTERNAL_SQL = {
     "AND r.external_id = ?1) LIMIT 2"};
 
 struct find {
+    const struct viewer *viewer;
     const struct store_sql *sql;
     struct store_arg args[2];
     size_t args_n;
@@ -88,25 +92,46 @@ struct find {
     int n;
 };
 
+/* A miss reads some row all the same, so that "there is none" takes no less work than "you may not know of it". */
+static enum rc decoy_read(struct store_tx *tx, const struct find *f, struct err *err)
+{
+    static const struct store_sql SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.id >= ?1 LIMIT 1"};
+    struct uuid from = uuid_random();
+    struct store_arg args[] = {SA_UUID(from)};
+    struct store_rows *rows;
+    TRY(store_query(tx, &SQL, args, SA_N(args), &rows, err));
+    if (store_next(rows)) {
+        struct site s = sites_row(rows, true, f->mem);
+        (void)sites_view(f->viewer, &s);
+    }
+    return store_finish(rows, err);
+}
+
 static enum rc find_read(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct find *f = ctx;
     struct store_rows *rows;
+    int met = 0;
     f->n = 0;
     TRY(store_query(tx, f->sql, f->args, f->args_n, &rows, err));
-    while (store_next(rows))
-        if (f->n++ == 0)
-            *f->site = sites_row(rows, true, f->mem);
-    return store_finish(rows, err);
+    while (store_next(rows)) {
+        struct site s = sites_row(rows, true, f->mem);
+        met++;
+        if (sites_view(f->viewer, &s) != VIEW_DENIED && f->n++ == 0) /* what is denied is not there: not in doubt, either */
+            *f->site = s;
+    }
+    TRY(store_finish(rows, err));
+    return met ? RC_OK : decoy_read(tx, f, err);
 }
 
 static enum rc find(struct store *st, struct find *f, const struct viewer *viewer, struct arena *mem, struct site **out,
                     struct err *err)
 {
+    f->viewer = viewer;
     f->mem = mem;
     f->site = ARENA_NEW(mem, struct site);
     TRY(store_read(st, find_read, f, err));
-    if (f->n != 1 || sites_view(viewer, f->site) == VIEW_DENIED)
+    if (f->n != 1)
         return err_set(err, RC_NOT_FOUND, "no such site");
     *out = f->site;
     return RC_OK;
@@ -231,7 +256,7 @@ enum rc sites_footprint(struct store *st, const struct site *site, struct arena 
 /* ---- the number of the last change ---- */
 
 static const struct store_sql CHANGE_SQL = {"SELECT COALESCE(MAX(seq), 0) FROM site_change"};
-static const struct store_sql PUBLIC_COUNT_SQL = {"SELECT count(*) FROM site WHERE shown_cell >= 0"};
+static const struct store_sql PUBLIC_COUNT_SQL = {"SELECT count(*) FROM site s WHERE s.shown_cell >= 0 AND NOT " SITE_IS_CLOSED};
 
 struct state {
     int64_t count, change;
@@ -253,164 +278,14 @@ enum rc sites_public_state(struct store *st, int64_t *count, int64_t *change, st
     return RC_OK;
 }
 
-/* ---- who may see a site ---- */
-
-static const struct store_sql SHOW_SQL = {
-    "UPDATE site SET visibility = ?2, shown_cell = ?3, shown_lat = ?4, shown_lon = ?5, updated_us = ?6 WHERE id = ?1"};
-static const struct store_sql DECISION_SQL = {
-    "INSERT INTO site_visibility (id, site, at_us, actor, visibility_before, visibility, reason) "
-    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
-static const struct store_sql DECISIONS_SQL = {"SELECT id, site, at_us, actor, visibility_before, visibility, reason "
-                                               "FROM site_visibility WHERE id > ?1 ORDER BY id "
-                                               "LIMIT ?2"};
-
-static struct sha256 decision_digest(const struct sites_decision *d)
-{
-    struct sha256_state s;
-    const int64_t numbers[] = {d->at.us, d->before, d->after};
-    sha256_begin(&s);
-    sha256_add(&s, d->id.b, sizeof d->id.b);
-    sha256_add(&s, d->site.b, sizeof d->site.b);
-    sha256_add(&s, d->actor.b, sizeof d->actor.b);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        uint8_t b[8];
-        for (int k = 0; k < 8; k++)
-            b[k] = (uint8_t)((uint64_t)numbers[i] >> (56 - 8 * k));
-        sha256_add(&s, b, sizeof b);
-    }
-    sha256_add(&s, d->reason.p, d->reason.n);
-    return sha256_end(&s);
-}
-
-static enum rc decision_entry(struct store_tx *tx, const struct sites_decision *d, struct err *err)
-{
-    struct arena mem;
-    arena_init(&mem);
-    struct str site = uuid_format(&mem, d->site);
-    struct ledger_event ev = {.action = d->after == VISIBILITY_HIDDEN ? "site.hide" : "site.show",
-                              .object_kind = "site_visibility",
-                              .object = d->id,
-                              .actor = d->actor,
-                              .at = d->at,
-                              .digest = decision_digest(d),
-                              .detail = str_printf(&mem, "{\"site\":\"" STR_FMT "\",\"from\":%d,\"to\":%d}",
-                                                   STR_ARG(site), d->before, d->after)};
-    enum rc rc = ledger_append(tx, &ev, err);
-    arena_fini(&mem);
-    return rc;
-}
-
-static enum rc show(struct store_tx *tx, const struct site *s, const struct sites_decision *d, struct err *err)
-{
-    const struct store_arg none = {.type = STORE_NULL, .i = STORE_REAL};
-    bool is_coarse = d->after == VISIBILITY_COARSE, is_shown = d->after != VISIBILITY_HIDDEN;
-    struct geo_point p = {s->lat_deg, s->lon_deg};
-    if (is_coarse && s->has_place)
-        policy_coarse_point(s->lat_deg, s->lon_deg, &p.lat_deg, &p.lon_deg);
-    int64_t cell = s->has_place ? (int64_t)geo_cell_of(p) : -1;
-    is_shown = is_shown && !str_is_equal(s->status, STR("gone"));
-    struct store_arg args[] = {SA_UUID(d->site),
-                               SA_INT(d->after),
-                               is_shown ? SA_INT(cell) : (struct store_arg){.type = STORE_NULL, .i = STORE_INT},
-                               is_coarse && is_shown && s->has_place ? SA_REAL(p.lat_deg) : none,
-                               is_coarse && is_shown && s->has_place ? SA_REAL(p.lon_deg) : none,
-                               SA_TIME(d->at)};
-    return store_exec(tx, &SHOW_SQL, args, SA_N(args), NULL, err);
-}
-
-static enum rc decide(struct store_tx *tx, void *ctx, struct err *err)
-{
-    struct sites_decision *d = ctx;
-    struct arena mem;
-    struct site s;
-    arena_init(&mem);
-    struct find f = {.sql = &BY_ID_SQL, .args = {SA_UUID(d->site)}, .args_n = 1, .mem = &mem, .site = &s};
-    enum rc rc = find_read(tx, &f, err);
-    if (rc == RC_OK && f.n != 1)
-        rc = err_set(err, RC_NOT_FOUND, "no such site");
-    if (rc == RC_OK) {
-        d->before = (int)s.visibility;
-        rc = show(tx, &s, d, err);
-    }
-    struct store_arg args[] = {SA_UUID(d->id),    SA_UUID(d->site), SA_TIME(d->at),    SA_UUID(d->actor),
-                               SA_INT(d->before), SA_INT(d->after), SA_TEXT(d->reason)};
-    if (rc == RC_OK)
-        rc = store_exec(tx, &DECISION_SQL, args, SA_N(args), NULL, err);
-    if (rc == RC_OK)
-        rc = decision_entry(tx, d, err);
-    if (rc == RC_OK)
-        rc = sites_changed(tx, d->at, &d->site, 1, err);
-    arena_fini(&mem);
-    return rc;
-}
-
-enum rc sites_set_visibility(struct store *st, struct uuid site, enum visibility visibility, struct str reason,
-                             const struct viewer *actor, struct err *err)
-{
-    if (!policy_may(actor, ACT_IMPORT))
-        return err_set(err, RC_DENIED, "changing who may see a site needs an administrator");
-    reason = str_trim(reason);
-    if (str_is_empty(reason) || reason.n > SITES_REASON_MAX || !str_is_utf8(reason))
-        return err_set(err, RC_INVALID, "give a reason of 1 to %d bytes", SITES_REASON_MAX);
-    struct instant now = clock_now();
-    struct sites_decision d = {.id = uuid_v7(now),
-                               .site = site,
-                               .actor = actor->account,
-                               .at = now,
-                               .after = (int)visibility,
-                               .reason = reason};
-    return store_write(st, decide, &d, err);
-}
-
-enum rc sites_hide(struct store *st, struct uuid site, struct str reason, const struct viewer *actor, struct err *err)
-{
-    return sites_set_visibility(st, site, VISIBILITY_HIDDEN, reason, actor, err);
-}
-
-enum { DECISIONS_PAGE = 500 };
-
-static enum rc decisions_page(struct store_tx *tx, struct uuid *last, size_t *n, ledger_digest_fn put, void *sink,
-                              struct err *err)
-{
-    struct store_rows *rows;
-    struct store_arg args[] = {SA_UUID(*last), SA_INT(DECISIONS_PAGE)};
-    enum rc rc = RC_OK;
-    struct uuid at = *last;
-    *n = 0;
-    TRY(store_query(tx, &DECISIONS_SQL, args, SA_N(args), &rows, err));
-    while (rc == RC_OK && store_next(rows)) {
-        struct sites_decision d = {.id = store_uuid(rows, 0),
-                                   .site = store_uuid(rows, 1),
-                                   .at = {store_int(rows, 2)},
-                                   .actor = store_uuid(rows, 3),
-                                   .before = (int)store_int(rows, 4),
-                                   .after = (int)store_int(rows, 5),
-                                   .reason = store_text(rows, 6)};
-        at = d.id;
-        rc = put(sink, d.id, decision_digest(&d), err);
-        (*n)++;
-    }
-    *last = at;
-    struct err second;
-    enum rc end = store_finish(rows, rc == RC_OK ? err : &second);
-    return rc == RC_OK ? end : rc;
-}
-
-static enum rc decisions_check(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err)
-{
-    (void)ctx;
-    struct uuid last = {{0}};
-    size_t n;
-    do
-        TRY(decisions_page(tx, &last, &n, put, sink, err));
-    while (n == DECISIONS_PAGE);
-    return RC_OK;
-}
+/* ---- what `fane verify` compares ---- */
 
 void sites_ledger_checkers(struct ledger *l)
 {
     ledger_add_checker(l, "release", import_releases_check, NULL);
-    ledger_add_checker(l, "site_visibility", decisions_check, NULL);
+    ledger_add_checker(l, "site_visibility", visibility_rows_check, NULL);
+    ledger_add_checker(l, "visibility_review", review_rows_check, NULL);
+    ledger_add_checker(l, "country_switch", switch_rows_check, NULL);
 }
 
 /* ---- attribution ---- */
@@ -421,7 +296,11 @@ struct attribution {
 
 static enum rc attribution_read(struct store_tx *tx, void *ctx, struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT DISTINCT attribution, licence FROM source ORDER BY attribution, licence"};
+    /* Of sources that show something: one that has only hidden sites is not named. */
+    static const struct store_sql SQL = {
+        "SELECT DISTINCT o.attribution, o.licence FROM source o WHERE EXISTS (SELECT 1 FROM site_source r JOIN site s "
+        "ON s.id = r.site WHERE r.source = o.id AND s.shown_cell IS NOT NULL AND NOT " SITE_IS_CLOSED
+        ") ORDER BY o.attribution, o.licence"};
     struct attribution *a = ctx;
     struct store_rows *rows;
     buf_clear(&a->b);

@@ -214,8 +214,7 @@ static void hidden_stays(struct registry *r)
     struct site *s = by_external(r, "a", &VIEWER_PUBLIC);
     assert_true(s->is_coarse && s->lat_deg != 51.55 && s->precision_m > 1000);
     OK(import_text(r, HEAD "a;One, again;;52,55;-1,15;CHU\nb;Two;;51,6;-0,2;CHU\n", false, &p, NULL));
-    struct geo_point shown = {0};
-    policy_coarse_point(52.55, -1.15, &shown.lat_deg, &shown.lon_deg);
+    struct policy_cell shown = policy_cell_of(52.55, -1.15, POLICY_PRECISION_DEFAULT_M);
     s = by_external(r, "a", &VIEWER_PUBLIC);
     assert_true(s->is_coarse && s->lat_deg == shown.lat_deg && s->lon_deg == shown.lon_deg);
     /* it is found by where it is shown, not by where it is */
