@@ -314,11 +314,6 @@ static struct store_arg real_or_null(bool has, double v)
     return has ? SA_REAL(v) : (struct store_arg){.type = STORE_NULL, .i = STORE_REAL};
 }
 
-static struct store_arg int_or_null(bool has, int64_t v)
-{
-    return has ? SA_INT(v) : (struct store_arg){.type = STORE_NULL, .i = STORE_INT};
-}
-
 static enum rc site_row(struct store_bulk *bulk, const struct import_batch *b, const struct import_item *it,
                         struct err *err)
 {

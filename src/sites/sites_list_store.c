@@ -41,7 +41,7 @@ static const struct store_sql COUNT_INSIDE_SQL = {
 /* Without a box and a text the index alone answers; only COARSE and PUBLIC rows have a shown cell. */
 static const struct store_sql COUNT_INDEX_SQL = {
     "SELECT count(*) FROM site s WHERE s.shown_cell BETWEEN ?1 AND ?2 AND (?3 = '' OR s.religion = ?3) AND "
-    "(?4 = '' OR s.kind = ?4) AND (?5 = '' OR s.class = ?5) AND (?6 = '' OR s.country = ?6)"};
+    "(?4 = '' OR s.kind = ?4) AND (?5 = '' OR s.class = ?5) AND (?6 = '' OR s.country = ?6)" OPEN};
 
 enum { WHERE_ARGS = 17 };
 
