@@ -222,8 +222,11 @@ static enum rc place_keep(struct import_item *it, struct arena *mem, struct err 
     struct site_draft d;
     struct buf b;
     TRY(record_decode(it->bytes, mem, &d, err));
-    TRY(import_place_of_raw(it->stored_raw, &d, err));
-    d.footprint_wkb = it->stored_footprint;
+    d.has_place = it->stored_place.has_place;
+    d.lat_deg = it->stored_place.lat_deg;
+    d.lon_deg = it->stored_place.lon_deg;
+    d.precision_m = it->stored_place.precision_m;
+    d.footprint_wkb = it->stored_place.footprint;
     buf_init(&b, 0);
     record_encode(&d, &b);
     it->bytes = str_copy(mem, buf_str(&b));
@@ -257,12 +260,7 @@ static enum rc item_prepare(struct prepare *p, struct import_item *it, struct ar
         TRY(place_keep(it, mem, err));
     it->digest = it->is_in_file ? sha256_of(it->bytes.p, it->bytes.n) : it->stored_digest;
     it->act = act_of(it);
-    if (it->is_in_file)
-        TRY(item_read(p, it, mem, err));
-    /* A stored place went through text and lost its last bits: the digest differs where nothing else does. */
-    if (it->keeps_place && it->act == IMPORT_UPDATE && !it->is_gone_before && str_is_equal(it->rows.raw, it->stored_raw))
-        it->act = IMPORT_SAME;
-    return RC_OK;
+    return it->is_in_file ? item_read(p, it, mem, err) : RC_OK;
 }
 
 static void prepare_chunk(void *ctx, size_t chunk, size_t worker)

@@ -13,13 +13,19 @@
 
 enum import_act { IMPORT_SAME, IMPORT_ADD, IMPORT_UPDATE, IMPORT_GONE };
 
+struct import_place {
+    bool has_place;
+    double lat_deg, lon_deg, precision_m;
+    struct str footprint;
+};
+
 /* One record of the file, of the store, or of both. */
 struct import_item {
     struct str key;
     struct str bytes; /* of the file; empty with IMPORT_GONE */
     bool is_in_file, is_stored, is_gone_before;
-    bool keeps_place;                       /* its place is that of stored_raw and stored_footprint, when it is stored */
-    struct str stored_raw, stored_footprint;
+    bool keeps_place; /* its place is the stored one, when it is stored */
+    struct import_place stored_place;
     bool is_version_new; /* and not the stored one */
     int64_t version, stored_version; /* the source's own; 0 = not told */
     struct sha256 digest, stored_digest;
@@ -92,11 +98,8 @@ uint64_t import_merge_done(const struct import_merge *m); /* records of the file
 /* Records refused here that the reader had not counted as read: deletions older than what is stored. */
 int64_t import_merge_late(const struct import_merge *m);
 
-/* import_change_store.c: fills stored_raw and stored_footprint of the items that keep their place. */
+/* import_change_store.c: fills stored_place of the items that keep it. */
 MUST_CHECK enum rc import_stored_places(struct store *st, struct uuid source, struct import_batch *b, struct err *err);
-/* Sets has_place, lat_deg, lon_deg and precision_m as the raw text of a stored record has them. */
-MUST_CHECK enum rc import_place_of_raw(struct str raw, struct site_draft *d, struct err *err);
-
 /* nil when there is none of that name. */
 MUST_CHECK enum rc import_source_find(struct store *st, struct str name, struct uuid *out, struct err *err);
 

@@ -17,7 +17,8 @@ static enum rc on_listed(void *ctx, const struct osm_object *o, struct err *err)
         list->v = mem_realloc(list->v, size * sizeof *list->v);
         list->size = size;
     }
-    list->v[list->n++] = (struct osm_latest){.id = o->id, .version = o->version, .seq = o->seq, .line = o->line};
+    list->v[list->n++] = (struct osm_latest){.id = o->id, .version = o->version, .seq = o->seq, .line = o->line,
+                                             .at = o->is_visible ? o->at : OSM_NOWHERE};
     return o->why & OSM_BY_TAG ? osm_found_keep(c, o, err) : RC_OK;
 }
 
@@ -52,6 +53,18 @@ enum rc osm_change_collect(struct osm_job *job, struct err *err)
     for (size_t k = 0; k < OSM_KINDS; k++)
         latest_only(&job->latest[k]);
     return RC_OK;
+}
+
+/* Both lists are sorted. */
+void osm_change_spots(struct osm_job *job)
+{
+    const struct osm_latest_list *nodes = &job->latest[OSM_NODE];
+    for (size_t i = 0, at = 0; i < job->node_ids.n; i++) {
+        while (at < nodes->n && nodes->v[at].id < job->node_ids.v[i])
+            at++;
+        if (at < nodes->n && nodes->v[at].id == job->node_ids.v[i])
+            job->spots[i].at = nodes->v[at].at;
+    }
 }
 
 /* --- what is known of an outline ----------------------------------------------------------------------------------- */

@@ -415,6 +415,10 @@ static enum rc nodes_collect(struct osm_job *job, bool *redo, struct err *err)
     job->spots = mem_array(job->node_ids.n, sizeof *job->spots);
     for (size_t i = 0; i < job->node_ids.n; i++)
         job->spots[i].at = OSM_NOWHERE;
+    if (job->is_change) {
+        osm_change_spots(job);
+        return RC_OK;
+    }
     return kind_collect(job, OSM_NODE, &job->node_ids, redo, err);
 }
 

@@ -77,6 +77,7 @@ struct osm_latest {
     int64_t id, version;
     uint64_t seq;
     int64_t line;
+    struct osm_coord at; /* nodes of a change */
 };
 struct osm_latest_list {
     struct osm_latest *v;
@@ -110,6 +111,8 @@ MUST_CHECK enum rc osm_job_pass(struct osm_job *job, enum osm_kind kind, const s
 
 /* osm_change.c: one pass that finds the sites of a change and lists all its objects in job->latest. */
 MUST_CHECK enum rc osm_change_collect(struct osm_job *job, struct err *err);
+/* Fills job->spots. */
+void osm_change_spots(struct osm_job *job);
 /* Whether every node of it is known. */
 bool osm_place_is_whole(const struct osm_job *job, const struct osm_found *f);
 /* Tells the sink of every listed object that is no site. */
