@@ -178,12 +178,12 @@ static struct str name_shown(const struct site_draft *d)
     return best;
 }
 
-static struct str search_text(const struct site_draft *d, struct arena *mem)
+struct str record_search(const struct site_name *names, size_t n, struct arena *mem)
 {
     struct buf b;
     buf_init(&b, 0);
-    for (size_t i = 0; i < d->names_n; i++) {
-        struct str folded = sites_fold(mem, d->names[i].text);
+    for (size_t i = 0; i < n; i++) {
+        struct str folded = sites_fold(mem, names[i].text);
         if (b.n + folded.n + 1 > SITES_SEARCH_TEXT_MAX)
             break;
         bool known = b.n > 0 && str_contains(buf_str(&b), folded);
@@ -311,7 +311,7 @@ enum rc record_rows_make(struct str external_id, struct str bytes, const struct 
     r.status = str_is_empty(d.status) ? STR("present") : d.status;
     r.name = name_shown(&d);
     r.names = names_text(&d, mem);
-    r.search = search_text(&d, mem);
+    r.search = record_search(d.names, d.names_n, mem);
     r.raw = raw_json(&d, mem);
     place_fill(&d, areas, &r);
     *out = r;

@@ -37,5 +37,7 @@ struct record_rows {
 MUST_CHECK enum rc record_rows_make(struct str external_id, struct str bytes, const struct vocab *v,
                                     const struct areas *areas, struct arena *mem, struct record_rows *out,
                                     struct err *err);
+/* The column `search` for these names: each folded, behind a line feed. */
+struct str record_search(const struct site_name *names, size_t n, struct arena *mem);
 
 #endif
