@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * fane export sites|incidents --format geojson|csv
+ * fane export sites|incidents --format geojson|csv|gpkg
  */
 #include "fane/cli.h"
 
+#include "base/file.h"
 #include "incidents/incidents.h"
 #include "people/people.h"
 #include "sites/export.h"
@@ -63,31 +64,46 @@ static enum rc write_str(void *ctx, struct str bytes, struct err *err)
 }
 
 /* A named file appears whole or not at all. */
-static enum rc target_open(struct cli *cli, const char *path, struct target *t, struct err *err)
+static enum rc target_open(struct cli *cli, const char *path, bool is_stream, struct target *t, struct err *err)
 {
     *t = (struct target){.file = stdout, .path = path};
     if (!path)
         return RC_OK;
     t->temporary = str_z(&cli->mem, str_printf(&cli->mem, "%s.part", path));
-    t->file = fopen(t->temporary, "wbx");
+    t->file = is_stream ? fopen(t->temporary, "wbx") : NULL;
+    if (!is_stream) /* whoever writes it makes, syncs and on failure removes it */
+        return RC_OK;
     if (!t->file)
         return err_set(err, RC_IO, "cannot make %s: %s", t->temporary, strerror(errno));
     return RC_OK;
 }
 
-static enum rc target_close(struct target *t, enum rc rc, struct err *err)
+static enum rc sync_folder(struct cli *cli, const char *path, struct err *err)
 {
-    if (rc == RC_OK && fflush(t->file) != 0)
+    const char *slash = strrchr(path, '/');
+    struct str folder = slash ? (struct str){path, slash == path ? 1 : (size_t)(slash - path)} : STR(".");
+    return file_sync_dir(str_z(&cli->mem, folder), err);
+}
+
+static enum rc target_close(struct cli *cli, struct target *t, enum rc rc, struct err *err)
+{
+    if (t->file && rc == RC_OK && fflush(t->file) != 0)
         rc = err_set(err, RC_IO, "cannot write: %s", strerror(errno));
     if (!t->path)
         return rc;
-    if (rc == RC_OK && fsync(fileno(t->file)) != 0)
+    if (t->file && rc == RC_OK && fsync(fileno(t->file)) != 0)
         rc = err_set(err, RC_IO, "cannot fsync %s: %s", t->temporary, strerror(errno));
-    fclose(t->file);
-    if (rc == RC_OK && rename(t->temporary, t->path) != 0)
-        rc = err_set(err, RC_IO, "cannot rename %s: %s", t->temporary, strerror(errno));
-    if (rc != RC_OK)
-        unlink(t->temporary);
+    if (t->file)
+        fclose(t->file);
+    if (rc != RC_OK) {
+        if (t->file) /* else whoever wrote it has removed it, or it was somebody else's */
+            unlink(t->temporary);
+        return rc;
+    }
+    if (rename(t->temporary, t->path) == 0)
+        return sync_folder(cli, t->path, err);
+    rc = err_set(err, RC_IO, "cannot rename %s: %s", t->temporary, strerror(errno));
+    unlink(t->temporary);
     return rc;
 }
 
@@ -96,51 +112,72 @@ struct exported {
     struct sha256 digest;
 };
 
-static enum rc export_sites(struct instance *in, const struct export_words *w, bool is_geojson,
-                            const struct geo_box *box, const struct viewer *viewer, struct target *t,
-                            struct exported *out, struct err *err)
-{
-    struct sites_export_options opt = {.format = is_geojson ? SITES_EXPORT_GEOJSON : SITES_EXPORT_CSV, .guard = true};
-    struct sites_export_report r;
-    if (w->bbox) {
-        opt.filter.has_box = true;
-        opt.filter.box = *box;
-    }
-    TRY(sites_export(in->store, &opt, viewer, write_bytes, t, &r, err));
-    *out = (struct exported){r.rows, r.digest};
-    return RC_OK;
-}
-
-static enum rc export_incidents(struct instance *in, const struct export_words *w, bool is_geojson,
-                                const struct geo_box *box, const struct viewer *viewer, struct target *t,
-                                struct exported *out, struct err *err)
-{
-    struct incident_filter filter = {.context = w->context};
-    struct incident_export_report r;
-    if (w->bbox) {
-        filter.has_box = true;
-        filter.box = *box;
-    }
-    TRY(incidents_export(in->store, viewer, &filter, is_geojson ? INCIDENT_EXPORT_GEOJSON : INCIDENT_EXPORT_CSV,
-                         write_str, t, &r, err));
-    *out = (struct exported){r.rows, r.digest};
-    return RC_OK;
-}
-
-static enum rc export_to(struct cli *cli, struct instance *in, const char *what, const struct export_words *w,
-                         const struct geo_box *box, struct err *err)
-{
-    bool is_geojson = strcmp(w->format, "geojson") == 0, is_sites = strcmp(what, "sites") == 0;
+struct job {
+    struct instance *in;
+    const struct export_words *words;
+    struct geo_box box;
     struct viewer viewer;
-    struct target t;
-    struct exported done = {0};
-    TRY(viewer_read(in, w->account, &viewer, err));
-    TRY(target_open(cli, w->out, &t, err));
-    enum rc rc = is_sites ? export_sites(in, w, is_geojson, box, &viewer, &t, &done, err)
-                          : export_incidents(in, w, is_geojson, box, &viewer, &t, &done, err);
-    TRY(target_close(&t, rc, err));
-    struct str digest = sha256_hex(&cli->mem, done.digest);
-    fprintf(stderr, "%lld rows, SHA-256 " STR_FMT "\n", (long long)done.rows, STR_ARG(digest));
+    struct target target;
+    struct exported done;
+};
+
+static bool is_format(const struct job *x, const char *format)
+{
+    return strcmp(x->words->format, format) == 0;
+}
+
+static enum rc export_sites(struct job *x, struct err *err)
+{
+    struct sites_export_options opt = {.format = is_format(x, "csv") ? SITES_EXPORT_CSV : SITES_EXPORT_GEOJSON,
+                                       .guard = true};
+    struct sites_export_report r;
+    opt.filter.has_box = x->words->bbox != NULL;
+    opt.filter.box = x->box;
+    if (is_format(x, "gpkg"))
+        TRY(sites_export_gpkg(x->in->store, &opt.filter, &x->viewer, x->target.temporary, &r, err));
+    else
+        TRY(sites_export(x->in->store, &opt, &x->viewer, write_bytes, &x->target, &r, err));
+    x->done = (struct exported){r.rows, r.digest};
+    return RC_OK;
+}
+
+static enum rc export_incidents(struct job *x, struct err *err)
+{
+    struct incident_filter filter = {
+        .context = x->words->context, .has_box = x->words->bbox != NULL, .box = x->box};
+    enum incident_export_format format = is_format(x, "csv") ? INCIDENT_EXPORT_CSV : INCIDENT_EXPORT_GEOJSON;
+    struct incident_export_report r;
+    if (is_format(x, "gpkg"))
+        TRY(incidents_export_gpkg(x->in->store, &x->viewer, &filter, x->target.temporary, &r, err));
+    else
+        TRY(incidents_export(x->in->store, &x->viewer, &filter, format, write_str, &x->target, &r, err));
+    x->done = (struct exported){r.rows, r.digest};
+    return RC_OK;
+}
+
+static enum rc export_to(struct cli *cli, struct job *x, const char *what, struct err *err)
+{
+    TRY(viewer_read(x->in, x->words->account, &x->viewer, err));
+    TRY(target_open(cli, x->words->out, !is_format(x, "gpkg"), &x->target, err));
+    enum rc rc = strcmp(what, "sites") == 0 ? export_sites(x, err) : export_incidents(x, err);
+    TRY(target_close(cli, &x->target, rc, err));
+    struct str digest = sha256_hex(&cli->mem, x->done.digest);
+    fprintf(stderr, "%lld rows, SHA-256 " STR_FMT "\n", (long long)x->done.rows, STR_ARG(digest));
+    return RC_OK;
+}
+
+static enum rc words_check(const struct export_words *w, const char *what, struct err *err)
+{
+    static const char *const FORMATS[] = {"geojson", "csv", "gpkg"};
+    bool is_known = false;
+    for (size_t i = 0; i < SA_N(FORMATS); i++)
+        is_known = is_known || strcmp(w->format, FORMATS[i]) == 0;
+    if (strcmp(what, "sites") != 0 && strcmp(what, "incidents") != 0)
+        return err_set(err, RC_INVALID, "say what: fane export sites, or fane export incidents");
+    if (!is_known)
+        return err_set(err, RC_INVALID, "--format must be geojson, csv or gpkg, not '%s'", w->format);
+    if (strcmp(w->format, "gpkg") == 0 && !w->out)
+        return err_set(err, RC_INVALID, "a GeoPackage is a database and cannot be streamed: name a file with --out");
     return RC_OK;
 }
 
@@ -153,19 +190,14 @@ enum rc cmd_export(struct cli *cli, int argc, char **argv, struct err *err)
     const char *what = "";
     size_t n;
     struct instance in;
-    struct geo_box box = {0};
+    struct job job = {.in = &in, .words = &w};
     TRY(cli_parse(cli, argc, argv, options, SA_N(options), &what, 1, &n, err));
-    if (strcmp(what, "sites") != 0 && strcmp(what, "incidents") != 0)
-        return err_set(err, RC_INVALID, "say what: fane export sites, or fane export incidents");
-    if (strcmp(w.format, "gpkg") == 0)
-        return err_set(err, RC_UNSUPPORTED, "GeoPackage is not written by this version; --format geojson or csv");
-    if (strcmp(w.format, "geojson") != 0 && strcmp(w.format, "csv") != 0)
-        return err_set(err, RC_INVALID, "--format must be geojson or csv, not '%s'", w.format);
+    TRY(words_check(&w, what, err));
     if (w.bbox)
-        TRY(box_read(w.bbox, &box, err));
+        TRY(box_read(w.bbox, &job.box, err));
     TRY(instance_open(cli, INSTANCE_OPEN, &in, err));
     in.is_looking = true;
-    enum rc rc = export_to(cli, &in, what, &w, &box, err);
+    enum rc rc = export_to(cli, &job, what, err);
     instance_close(&in);
     return rc;
 }

@@ -159,5 +159,9 @@ typedef enum rc (*incident_write_fn)(void *ctx, struct str bytes, struct err *er
 MUST_CHECK enum rc incidents_export(struct store *st, const struct viewer *viewer, const struct incident_filter *filter,
                                     enum incident_export_format format, incident_write_fn write, void *ctx,
                                     struct incident_export_report *out, struct err *err);
+/* A GeoPackage at path, which must not be there yet, synced to disk. digest: of the file. */
+MUST_CHECK enum rc incidents_export_gpkg(struct store *st, const struct viewer *viewer,
+                                         const struct incident_filter *filter, const char *path,
+                                         struct incident_export_report *out, struct err *err);
 
 #endif

@@ -36,26 +36,28 @@ static enum rc flush(struct export *x, struct err *err)
     return rc;
 }
 
-typedef enum rc (*each_fn)(struct export *x, const struct site *s, const struct export_site *extra, struct err *err);
-
-/* Walks the pages of all ranges. */
-static enum rc each(struct export *x, bool want_extras, each_fn fn, struct err *err)
+enum rc export_walk(struct store *st, const struct sites_filter *filter, struct export_page *p, bool want_extras,
+                    export_fn fn, void *ctx, struct err *err)
 {
     struct sites_range ranges[SITES_RANGES_MAX];
-    size_t n = sites_ranges(&x->opt->filter, ranges);
-    struct export_page *p = x->page;
+    size_t n = sites_ranges(filter, ranges);
     p->want_extras = want_extras;
     for (size_t i = 0; i < n; i++) {
         p->range = ranges[i];
         p->after = SITES_KEY_FIRST;
         do {
-            TRY(store_read(x->st, export_page_read, p, err));
+            TRY(store_read(st, export_page_read, p, err));
             for (size_t k = 0; k < p->n; k++)
-                TRY(fn(x, &p->sites[k], &p->extras[k], err));
+                TRY(fn(ctx, &p->sites[k], &p->extras[k], err));
             p->after = p->n ? p->keys[p->n - 1] : p->after;
         } while (p->n == EXPORT_PAGE);
     }
     return RC_OK;
+}
+
+static enum rc each(struct export *x, bool want_extras, export_fn fn, struct err *err)
+{
+    return export_walk(x->st, &x->opt->filter, x->page, want_extras, fn, x, err);
 }
 
 /* ---- GeoJSON ---- */
@@ -92,8 +94,9 @@ static void feature(struct export *x, const struct site *s, const struct export_
     arena_fini(&mem);
 }
 
-static enum rc geojson_row(struct export *x, const struct site *s, const struct export_site *e, struct err *err)
+static enum rc geojson_row(void *ctx, const struct site *s, const struct export_site *e, struct err *err)
 {
+    struct export *x = ctx;
     buf_add_z(&x->out, x->report.rows++ ? ",\n" : "\n");
     feature(x, s, e);
     return x->out.n >= FLUSH_BYTES ? flush(x, err) : RC_OK;
@@ -120,8 +123,9 @@ static int lang_compare(const void *a, const void *b)
     return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
-static enum rc lang_collect(struct export *x, const struct site *s, const struct export_site *e, struct err *err)
+static enum rc lang_collect(void *ctx, const struct site *s, const struct export_site *e, struct err *err)
 {
+    struct export *x = ctx;
     (void)e;
     for (size_t i = 0; i < s->names_n; i++) {
         struct str lang = s->names[i].lang;
@@ -141,7 +145,7 @@ static struct str yes_no(bool b)
     return b ? STR("yes") : STR("no");
 }
 
-static struct str visibility_word(enum visibility v)
+struct str export_visibility_word(enum visibility v)
 {
     return v == VISIBILITY_PUBLIC ? STR("public") : v == VISIBILITY_COARSE ? STR("coarse") : STR("hidden");
 }
@@ -173,8 +177,9 @@ static enum rc langs_check(const struct export *x, const struct site *s, struct 
     return RC_OK;
 }
 
-static enum rc csv_row(struct export *x, const struct site *s, const struct export_site *e, struct err *err)
+static enum rc csv_row(void *ctx, const struct site *s, const struct export_site *e, struct err *err)
 {
+    struct export *x = ctx;
     struct csv_out c;
     struct arena mem;
     TRY(langs_check(x, s, err));
@@ -202,7 +207,7 @@ static enum rc csv_row(struct export *x, const struct site *s, const struct expo
                                s->wikidata,
                                s->unesco,
                                s->status,
-                               visibility_word(s->visibility),
+                               export_visibility_word(s->visibility),
                                yes_no(s->is_unverified),
                                yes_no(s->is_synthetic),
                                s->note,

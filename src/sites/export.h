@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * Sites as files for others: GeoJSON (RFC 7946) and CSV (RFC 4180), every field, names by language, source and licence
+ * Sites as files for others: GeoJSON (RFC 7946), CSV (RFC 4180) and GeoPackage (OGC 12-128r18), every field, names by language, source and licence
  * on every row. Streamed page by page; memory does not grow with the registry. All through the policy for the viewer
  * given (I3, T1 of sites.h).
  */
@@ -29,5 +29,10 @@ typedef enum rc (*sites_write_fn)(void *ctx, const void *data, size_t n, struct 
  * is read twice for that. A footprint or a name is never cut. */
 MUST_CHECK enum rc sites_export(struct store *st, const struct sites_export_options *opt, const struct viewer *viewer,
                                 sites_write_fn write, void *ctx, struct sites_export_report *out, struct err *err);
+/* A GeoPackage at path, which must not be there yet, synced to disk: layer "sites" (points; no geometry without a place)
+ * and layer "footprints" (polygons, by the site's id); names by language as JSON text; sources and licences in its
+ * metadata. filter NULL: all. rows: of sites; digest: of the file. */
+MUST_CHECK enum rc sites_export_gpkg(struct store *st, const struct sites_filter *filter, const struct viewer *viewer,
+                                     const char *path, struct sites_export_report *out, struct err *err);
 
 #endif

@@ -28,4 +28,10 @@ struct export_page {
 /* A store_fn: the page after `after` in `range`. */
 enum rc export_page_read(struct store_tx *tx, void *ctx, struct err *err);
 
+/* All pages of the filter's ranges, in the order of a list; what fn is handed is borrowed for the call. */
+typedef enum rc (*export_fn)(void *ctx, const struct site *s, const struct export_site *extra, struct err *err);
+MUST_CHECK enum rc export_walk(struct store *st, const struct sites_filter *filter, struct export_page *p,
+                               bool want_extras, export_fn fn, void *ctx, struct err *err);
+struct str export_visibility_word(enum visibility v);
+
 #endif
