@@ -31,6 +31,9 @@ struct app {
     struct vault *vault;
     struct people *people;
     struct atlas_ref *atlas;    /* the current image of the registry; empty tiles until it holds one */
+    /* Returns when every projection shows what the store holds now; NULL: there are none that lag. */
+    void (*sites_changed)(void *ctx);
+    void *sites_changed_ctx;
     const char *public_url;     /* "https://fane.example", no slash at the end; NULL: where it listens */
     const char *sender;         /* of CAP documents, as CAP wants it; NULL: fane@ and the host of the address */
     size_t proof_waiting;       /* requests in the queue from which a report needs a proof of work; 0: 512 */

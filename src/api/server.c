@@ -37,10 +37,11 @@ static void decorate(void *ctx, struct http_response *res)
     http_add_header(res, "Cross-Origin-Opener-Policy", STR("same-origin"));
 }
 
+/* What only people inside may ask is counted together: how often somebody hid a site is nobody's business. */
 static size_t route_index(const void *route)
 {
     const struct api_match *m = route;
-    return m ? (size_t)(m->route - API_ROUTES) : METRICS_ROUTES_MAX;
+    return m && m->route->access == API_OPEN ? (size_t)(m->route - API_ROUTES) : METRICS_ROUTES_MAX;
 }
 
 static void count(void *ctx, const void *route, int status, int64_t took_us)

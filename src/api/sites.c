@@ -168,6 +168,8 @@ enum rc api_sites_get(struct api_call *call, struct err *err)
     json_begin_object(j);
     sites_json_members(j, site, view);
     json_put_str(j, "note", view == VIEW_FULL ? site->note : STR_NONE); /* may tell the place */
+    if (call->viewer.role >= ROLE_REVIEWER)
+        api_put_visibility(j, site);
     write_footprint(j, wkb);
     write_sources(j, sources, sources_n, call->mem);
     write_incidents(j, &incidents);

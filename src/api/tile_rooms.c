@@ -108,6 +108,19 @@ struct incident_layer *tile_rooms_incidents(struct tile_rooms *t, bool is_public
     return is_public ? &t->for_public : &t->for_reviewers;
 }
 
+static void layer_forget(struct incident_layer *l)
+{
+    pthread_rwlock_wrlock(&l->lock);
+    l->is_made = false;
+    pthread_rwlock_unlock(&l->lock);
+}
+
+void tile_rooms_forget(struct tile_rooms *t)
+{
+    layer_forget(&t->for_public);
+    layer_forget(&t->for_reviewers);
+}
+
 /* ---- reading incidents ---- */
 
 struct reading {

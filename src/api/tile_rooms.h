@@ -20,6 +20,8 @@ struct tiles_cache *tile_rooms_cache(struct tile_rooms *t);
 
 /* Incidents and context events with a place, in the order of their cells, as one kind of viewer sees them. */
 struct incident_layer;
+/* The projections of incidents are read anew at the next question, however young they are. */
+void tile_rooms_forget(struct tile_rooms *t);
 struct incident_layer *tile_rooms_incidents(struct tile_rooms *t, bool is_public);
 /* Reads them anew when the store has changed since, at most every INCIDENT_LAYER_AGE_S, less often
  * when they are so many that reading takes long. All viewers given to one layer
