@@ -163,7 +163,8 @@ enum rc api_sites_get(struct api_call *call, struct err *err)
     TRY(sites_sources(call->app->store, site, call->mem, &sources, &sources_n, err));
     TRY(sites_footprint(call->app->store, site, call->mem, &wkb, err));
     struct site_incidents incidents = {.call = call, .site = site->id};
-    TRY(store_read(call->app->store, read_incidents, &incidents, err));
+    if (view == VIEW_FULL) /* an incident has a grid of its own: two cells of one place would narrow it down */
+        TRY(store_read(call->app->store, read_incidents, &incidents, err));
     struct json_out *j = api_json_begin(call);
     json_begin_object(j);
     sites_json_members(j, site, view);
