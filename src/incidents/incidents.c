@@ -16,7 +16,8 @@ int incident_verification_rank(struct str v)
 struct policy_object incident_policy_object(const struct incident *in)
 {
     return (struct policy_object){.kind = in->is_context ? POLICY_CONTEXT : POLICY_INCIDENT,
-                                  .verification = incident_verification_rank(in->verification)};
+                                  .verification = incident_verification_rank(in->verification),
+                                  .is_of_hidden = in->is_of_hidden};
 }
 
 bool incident_place(const struct incident *in, enum view view, double *lat_deg, double *lon_deg)

@@ -56,6 +56,7 @@ struct incident {
     double radius_m;      /* how far off the place may be */
     struct str country;   /* alpha-2, or empty */
     bool is_disputed;
+    bool is_of_hidden; /* read from the store: linked to a site that the public may not know of; then it is not public, either */
     struct str place;     /* words */
     int64_t killed, injured; /* N3 */
     struct str source_text;  /* the work that states it */

@@ -143,11 +143,17 @@ enum rc incident_store_release_close(struct store_tx *tx, struct uuid id, struct
 
 /* ---- reading ---- */
 
+/* Linked to a site, or to one joined to it, that the public may not know of: its title and place would tell of it. */
+#define IS_CLOSED(s) "(EXISTS (SELECT 1 FROM country_closed) AND " s ".country IN (SELECT iso2 FROM country_closed))"
+#define OF_HIDDEN                                                                                                      \
+    "EXISTS (SELECT 1 FROM incident_link h JOIN site s ON s.id = h.site LEFT JOIN site k ON k.id = s.merged_into"      \
+    " WHERE h.incident = i.id AND (s.visibility NOT IN (0, 1) OR COALESCE(k.visibility, 0) NOT IN (0, 1)"              \
+    " OR " IS_CLOSED("s") " OR " IS_CLOSED("k") "))"
 #define COLUMNS                                                                                                        \
     "i.id, i.public_id, i.code, i.source, i.external_id, i.is_context, i.context_kind, i.title, i.type, i.method,"     \
     " i.target, i.bias, i.severity, i.verification, i.start_day, i.end_day, i.date_precision, i.has_place, i.lat,"     \
     " i.lon, i.precision_code, i.radius_m, i.country, i.disputed, i.place, i.killed, i.injured, i.source_text,"        \
-    " i.source_read, i.unverified, i.synthetic, i.raw"
+    " i.source_read, i.unverified, i.synthetic, i.raw, CASE WHEN " OF_HIDDEN " THEN 1 ELSE 0 END"
 
 static struct str text(struct store_rows *rows, int col, struct arena *mem)
 {
@@ -168,7 +174,7 @@ static void row_read(struct store_rows *rows, struct arena *mem, struct incident
         .place = text(rows, 24, mem), .killed = store_is_null(rows, 25) ? -1 : store_int(rows, 25),
         .injured = store_is_null(rows, 26) ? -1 : store_int(rows, 26), .source_text = text(rows, 27, mem),
         .source_read = store_int(rows, 28) != 0, .is_unverified = store_int(rows, 29) != 0,
-        .is_synthetic = store_int(rows, 30) != 0, .raw = text(rows, 31, mem)};
+        .is_synthetic = store_int(rows, 30) != 0, .raw = text(rows, 31, mem), .is_of_hidden = store_int(rows, 32) != 0};
 }
 
 /* What the policy leaves of it: the view, and the place made coarse where it says so. */
@@ -210,6 +216,7 @@ struct bounds {
     int64_t any_box;
     int64_t coarse;   /* compare the coarse columns */
     int64_t verified; /* V3 and V4 only */
+    int64_t open;     /* none that is linked to a hidden site */
 };
 
 static struct bounds bounds_of(const struct viewer *viewer, const struct incident_filter *f)
@@ -225,6 +232,7 @@ static struct bounds bounds_of(const struct viewer *viewer, const struct inciden
                            .crosses = f->box.west_deg > f->box.east_deg,
                            .any_box = !f->has_box,
                            .coarse = !full,
+                           .open = !full,
                            .verified = !f->context && (!full || f->only_verified)};
 }
 
@@ -236,15 +244,16 @@ static struct bounds bounds_of(const struct viewer *viewer, const struct inciden
     " AND CASE WHEN ?10 = 1"                                                                                           \
     " THEN (CASE WHEN ?7 = 1 THEN i.coarse_lon ELSE i.lon END >= ?11"                                                  \
     " OR CASE WHEN ?7 = 1 THEN i.coarse_lon ELSE i.lon END <= ?12)"                                                    \
-    " ELSE CASE WHEN ?7 = 1 THEN i.coarse_lon ELSE i.lon END BETWEEN ?11 AND ?12 END))"
-enum { WHERE_ARGS = 12 };
+    " ELSE CASE WHEN ?7 = 1 THEN i.coarse_lon ELSE i.lon END BETWEEN ?11 AND ?12 END))"                                \
+    " AND (?13 = 0 OR NOT " OF_HIDDEN ")"
+enum { WHERE_ARGS = 13 };
 
 static size_t where_bind(const struct bounds *b, const struct incident_filter *f, struct store_arg *a)
 {
     const struct store_arg all[WHERE_ARGS] = {
         SA_INT(f->context), SA_INT(b->from_day), SA_INT(b->to_day), SA_TEXT(f->type), SA_INT(b->verified),
         SA_INT(b->any_box), SA_INT(b->coarse), SA_REAL(b->south), SA_REAL(b->north), SA_INT(b->crosses),
-        SA_REAL(b->west), SA_REAL(b->east)};
+        SA_REAL(b->west), SA_REAL(b->east), SA_INT(b->open)};
     for (size_t i = 0; i < WHERE_ARGS; i++)
         a[i] = all[i];
     if (!f->type.p)
@@ -271,8 +280,8 @@ enum rc incidents_list(struct store_tx *tx, const struct viewer *viewer, const s
 {
     static const struct store_sql COUNT = {.common = "SELECT count(*) FROM incident i WHERE" WHERE};
     static const struct store_sql PAGE = {
-        .common = "SELECT " COLUMNS " FROM incident i WHERE" WHERE " AND (i.start_day, i.public_id) < (?13, ?14)"
-                  " ORDER BY i.start_day DESC, i.public_id DESC LIMIT ?15"};
+        .common = "SELECT " COLUMNS " FROM incident i WHERE" WHERE " AND (i.start_day, i.public_id) < (?14, ?15)"
+                  " ORDER BY i.start_day DESC, i.public_id DESC LIMIT ?16"};
     struct bounds b = bounds_of(viewer, filter);
     struct store_arg args[WHERE_ARGS + 3];
     struct uuid after;
