@@ -6,18 +6,14 @@
 #include "fane/cli.h"
 
 #include "api/app.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "flow/atlas.h"
 #include "people/people.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { ATLAS_LOOK_US = 1000000, ATLAS_SLICE_US = 50000 };
 #define DEFAULT_LISTEN "127.0.0.1:8080"
 
 /* A signal handler has nowhere else to write to. */
@@ -40,49 +36,9 @@ static void catch_signals(void)
 struct serving {
     struct instance in;
     struct people *people;
-    struct atlas_ref *atlas;
-    char revision[FLOW_REVISION_BYTES]; /* of the image in use; the atlas thread's own */
+    struct atlas_live *atlas;
+    struct flow_follower *follower;
 };
-
-/* ---- the atlas ---- */
-
-static enum rc atlas_renew(struct serving *s, struct err *err)
-{
-    struct atlas *a;
-    struct atlas_info info;
-    TRY(flow_atlas_open(s->in.store, s->in.dir, &a, NULL, err));
-    atlas_info(a, &info);
-    snprintf(s->revision, sizeof s->revision, STR_FMT, STR_ARG(info.revision));
-    enum rc rc = atlas_ref_set(s->atlas, a, err);
-    if (rc != RC_OK)
-        atlas_close(a);
-    return rc;
-}
-
-/* An import changes the registry many times a second; the image follows when it has been still for one look, and at the
- * latest after ten. */
-static void *atlas_follow(void *arg)
-{
-    enum { PATIENCE = 10 };
-    struct serving *s = arg;
-    char now[FLOW_REVISION_BYTES], last[FLOW_REVISION_BYTES] = "";
-    int waited = 0;
-    struct err err;
-    while (!atomic_load(&stop_asked)) {
-        for (int slept = 0; slept < ATLAS_LOOK_US && !atomic_load(&stop_asked); slept += ATLAS_SLICE_US)
-            clock_sleep_us(ATLAS_SLICE_US);
-        if (flow_atlas_revision(s->in.store, now, &err) != RC_OK || strcmp(now, s->revision) == 0)
-            continue;
-        bool still = strcmp(now, last) == 0;
-        memcpy(last, now, sizeof last);
-        if (!still && ++waited < PATIENCE)
-            continue;
-        waited = 0;
-        if (atlas_renew(s, &err) != RC_OK)
-            log_line(LOG_ERROR, "atlas.renew", "error=\"%s\"", err.text);
-    }
-    return NULL;
-}
 
 /* ---- serving ---- */
 
@@ -103,16 +59,12 @@ static void tick(void *ctx)
 static enum rc serve(struct serving *s, const char *listen, const char *public_url, struct err *err)
 {
     struct app app = {.store = s->in.store, .ledger = s->in.ledger, .vault = s->in.vault, .people = s->people,
-                      .atlas = s->atlas, .public_url = public_url};
+                      .atlas = atlas_live_ref(s->atlas), .public_url = public_url};
     struct api_options opt = {.listen = listen, .ready = ready, .tick = tick, .ctx = s};
-    pthread_t follower;
-    TRY(atlas_renew(s, err));
-    if (pthread_create(&follower, NULL, atlas_follow, s) != 0)
-        return err_set(err, RC_NOMEM, "cannot start a thread");
-    enum rc rc = api_serve(&app, &opt, &stop_asked, err);
-    atomic_store(&stop_asked, true);
-    pthread_join(follower, NULL);
-    return rc;
+    struct flow_follower_options follow = {.store = s->in.store, .dir = s->in.dir, .live = s->atlas};
+    TRY(flow_follower_open(&follow, &s->follower, err));
+    TRY(flow_follower_start(s->follower, err));
+    return api_serve(&app, &opt, &stop_asked, err);
 }
 
 enum rc cmd_serve(struct cli *cli, int argc, char **argv, struct err *err)
@@ -124,12 +76,13 @@ enum rc cmd_serve(struct cli *cli, int argc, char **argv, struct err *err)
     TRY(cli_parse(cli, argc, argv, options, SA_N(options), NULL, 0, &n, err));
     catch_signals();
     TRY(instance_open(cli, INSTANCE_OPEN, &s.in, err));
-    s.atlas = atlas_ref_new();
+    s.atlas = atlas_live_new();
     enum rc rc = people_open(s.in.store, s.in.vault, NULL, &s.people, err);
     if (rc == RC_OK)
         rc = serve(&s, listen, public_url, err);
+    flow_follower_close(s.follower);
     people_close(s.people);
-    atlas_ref_free(s.atlas);
+    atlas_live_free(s.atlas);
     instance_close(&s.in);
     return rc;
 }

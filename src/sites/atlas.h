@@ -46,8 +46,8 @@ struct atlas_builder *atlas_builder_new(void);
 void atlas_builder_free(struct atlas_builder *b);
 /* Everything is copied. RC_INVALID: no place on the earth, or a code over its cap. About 65 bytes a site are held. */
 MUST_CHECK enum rc atlas_builder_add(struct atlas_builder *b, const struct atlas_site *s, struct err *err);
-/* Writes the file atomically and durably (path.tmp, fsync, rename, fsync of the folder); one builder at a time per
- * path. revision: what the caller wants to read back from atlas_info, to tell whether the image is of today's registry.
+/* Writes the file atomically and durably (path.tmp, fsync, rename, fsync of the folder); a second
+ * builder of the same path, in whichever process, waits for the first. revision: what the caller wants to read back from atlas_info, to tell whether the image is of today's registry.
  * threads 0 = all. The builder is spent afterwards: only atlas_builder_free may follow. */
 MUST_CHECK enum rc atlas_builder_write(struct atlas_builder *b, const char *path, struct str revision, size_t threads,
                                        struct err *err);

@@ -101,10 +101,10 @@ MUST_CHECK enum rc sites_footprint(struct store *st, const struct site *site, st
                                    struct err *err);
 
 /* Every site the public may know of and that has a place, in the order of the cell it is shown at (then id): what the
- * atlas holds. The site is borrowed for the call; names are not read (site->name is). Pages inside: no long snapshot.
+ * atlas holds. The site is borrowed for the call; names are read when wanted (site->name is always). Pages inside: no long snapshot.
  */
 typedef enum rc (*sites_each_fn)(void *ctx, const struct site *site, struct err *err);
-MUST_CHECK enum rc sites_each_public(struct store *st, sites_each_fn fn, void *ctx, struct err *err);
+MUST_CHECK enum rc sites_each_public(struct store *st, bool want_names, sites_each_fn fn, void *ctx, struct err *err);
 /* How many rows sites_each_public would give, and the number of the last transaction that changed sites (0: none): an
  * image of the registry made at another number is stale. */
 MUST_CHECK enum rc sites_public_state(struct store *st, int64_t *count, int64_t *change, struct err *err);

@@ -241,11 +241,12 @@ static enum rc each_page(struct store_tx *tx, void *ctx, struct err *err)
                             e->keys, &e->n, err);
 }
 
-enum rc sites_each_public(struct store *st, sites_each_fn fn, void *ctx, struct err *err)
+enum rc sites_each_public(struct store *st, bool want_names, sites_each_fn fn, void *ctx, struct err *err)
 {
     struct each *e = mem_alloc(sizeof *e);
     arena_init(&e->mem);
     e->where = sites_where_of(NULL, &VIEWER_PUBLIC, &e->mem);
+    e->where.want_names = want_names;
     e->after = SITES_KEY_FIRST;
     enum rc rc;
     do {

@@ -31,6 +31,8 @@ struct setup {
     struct api_options options;
     const char *dir;
     bool is_empty;
+    struct atlas_live *live;
+    struct flow_follower *follower;
     struct arena mem;
 };
 
@@ -130,7 +132,6 @@ static void add_cluster(struct setup *s)
 static void fill(struct setup *s)
 {
     struct flow_seed_report seeded;
-    struct atlas *atlas;
     struct err err;
     add_accounts(s);
     if (!s->is_empty) {
@@ -140,9 +141,11 @@ static void fill(struct setup *s)
         hide_some(s);
         add_cluster(s);
     }
-    s->app.atlas = atlas_ref_new();
-    must(flow_atlas_open(s->app.store, s->dir, &atlas, NULL, &err), &err);
-    must(atlas_ref_set(s->app.atlas, atlas, &err), &err);
+    s->live = atlas_live_new();
+    s->app.atlas = atlas_live_ref(s->live);
+    struct flow_follower_options follow = {.store = s->app.store, .dir = s->dir, .live = s->live};
+    must(flow_follower_open(&follow, &s->follower, &err), &err);
+    must(flow_follower_start(s->follower, &err), &err);
 }
 
 static void ready(void *ctx, const char *where, int port)
@@ -156,7 +159,8 @@ static void ready(void *ctx, const char *where, int port)
 static void close_rooms(struct setup *s)
 {
     struct app *a = &s->app;
-    atlas_ref_free(a->atlas);
+    flow_follower_close(s->follower);
+    atlas_live_free(s->live);
     people_close(a->people);
     store_close(a->store);
     ledger_close(a->ledger);

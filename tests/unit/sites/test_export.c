@@ -243,12 +243,12 @@ static void each_public(struct registry *r)
     int64_t state[2] = {0, 0}, count, change, change2;
     town(r);
     OK(sites_public_state(r->st, &count, &change, &r->err));
-    OK(sites_each_public(r->st, count_one, state, &r->err));
+    OK(sites_each_public(r->st, false, count_one, state, &r->err));
     assert_int_equal(state[0], 3);
     assert_int_equal(count, 3);
     OK(sites_hide(r->st, external(r, "node/3")->id, STR("asked"), &SITES_ADMIN, &r->err));
     state[0] = state[1] = 0;
-    OK(sites_each_public(r->st, count_one, state, &r->err));
+    OK(sites_each_public(r->st, false, count_one, state, &r->err));
     OK(sites_public_state(r->st, &count, &change2, &r->err));
     assert_true(state[0] == 2 && count == 2 && change2 > change);
 }

@@ -190,7 +190,7 @@ static void following(struct registry *r)
         OK(sites_each_now(r->st, t.ids, t.n, see_now, mine, &r->err));
         seq = t.seq;
         struct shadow *whole = ARENA_NEW(&r->mem, struct shadow);
-        OK(sites_each_public(r->st, see_all, whole, &r->err));
+        OK(sites_each_public(r->st, false, see_all, whole, &r->err));
         assert_true(is_equal(mine, whole));
     }
 }
