@@ -93,7 +93,7 @@ enum rc api_tiles_sites(struct api_call *call, struct err *err)
     call->res->release = release_blob;
     call->res->release_ctx = (void *)(uintptr_t)blob;
     call->res->etag = str_of(blob->etag);
-    call->res->cache = "public, max-age=60, stale-while-revalidate=600";
+    call->res->cache = "public, no-cache"; /* asked for again by ETag each time: what was hidden must not stay on maps */
     return api_tile_answer(call, blob->gzip, err);
 }
 

@@ -214,7 +214,7 @@ enum rc atlas_open(const char *path, struct atlas **out, struct err *err)
     if (rc != RC_OK) {
         file_map_close(&map);
         free(a);
-        return err_add(err, "%s", path);
+        return err_add(err, "%s: ", path);
     }
     a->file = mem_alloc(sizeof *a->file);
     a->file->map = map;

@@ -191,9 +191,11 @@ static struct entry *make(struct tiles_maker *t, const struct atlas *a, const st
 const struct tile_blob *tiles_cache_sites(struct tiles_cache *c, struct tiles_maker *t, const struct atlas *a,
                                           const struct tiles_query *q)
 {
-    struct atlas_info info;
-    atlas_info(a, &info);
-    struct key k = {.generation = info.generation, .z = (uint32_t)q->z, .x = q->x, .y = q->y, .buffer = q->buffer};
+    struct key k = {.generation = atlas_tile_generation(a, q->z, q->x, q->y),
+                    .z = (uint32_t)q->z,
+                    .x = q->x,
+                    .y = q->y,
+                    .buffer = q->buffer};
     if (q->religion.n)
         memcpy(k.religion, q->religion.p, q->religion.n);
     uint64_t hash = key_hash(&k);

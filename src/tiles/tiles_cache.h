@@ -20,7 +20,8 @@ struct tiles_cache *tiles_cache_new(size_t cap_bytes);
 void tiles_cache_free(struct tiles_cache *c);
 
 /* The sites tile of this atlas, from the cache or made by `t` and put there. Always puts back what it returns:
- * tile_blob_put. Which atlas is part of the key (its generation), so a new image needs no clearing. */
+ * tile_blob_put. Which atlas is part of the key (the tile's generation), so a new image needs no clearing, and an edit
+ * costs only the tiles that it changes. */
 const struct tile_blob *tiles_cache_sites(struct tiles_cache *c, struct tiles_maker *t, const struct atlas *a,
                                           const struct tiles_query *q);
 void tile_blob_put(const struct tile_blob *b);

@@ -54,6 +54,21 @@ static void a_tile_is_made_once(void **state)
     struct tiles_query paris = {.z = 2, .x = 2, .y = 1};
     const struct tile_blob *before = tiles_cache_sites(c, t, b, &paris), *after = tiles_cache_sites(c, t, d, &paris);
     assert_true(before != after && strcmp(before->etag, after->etag) == 0);
+    /* The same as an edit laid over: tiles that it does not reach come from the cache. */
+    struct atlas_change gone = {.public_id = s[1000].id};
+    struct atlas *edited;
+    assert_int_equal(atlas_overlay(d, &gone, 1, 1, &edited, &(struct err){0}), RC_OK);
+    struct tiles_query world = {.z = 0}, near = {.z = 6, .x = 32, .y = 22};
+    const struct tile_blob *had = tiles_cache_sites(c, t, d, &near), *has = tiles_cache_sites(c, t, edited, &near);
+    assert_true(had == has && had->raw_n > 0);
+    tile_blob_put(had);
+    tile_blob_put(has);
+    had = tiles_cache_sites(c, t, d, &world);
+    has = tiles_cache_sites(c, t, edited, &world);
+    assert_true(had != has && strcmp(had->etag, has->etag) != 0);
+    tile_blob_put(had);
+    tile_blob_put(has);
+    atlas_close(edited);
     const struct tile_blob *all[] = {one, two, wide, empty, hindu, before, after, NULL};
     tiles_cache_free(c); /* what is held outlives it */
     assert_int_equal((unsigned char)one->gzip.p[0], 0x1f);
