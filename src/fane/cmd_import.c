@@ -34,17 +34,41 @@ static void rejected_area(void *ctx, int64_t line, const char *reason)
     rejected(ctx, line, STR(""), reason);
 }
 
-/* "reading 41 %, 12 MB/s, 3 s left": rate and time come from the share done. */
+/* What the line of progress needs: the rate is that of the last seconds, as what an interrupted run had read goes by at
+ * once. */
+struct import_clock {
+    enum import_phase phase;
+    int64_t window_us;
+    uint64_t window_done;
+    double rate; /* bytes or records a second; 0: not known yet */
+};
+enum { RATE_WINDOW_US = 2000000, RATE_FIRST_US = 200000 };
+
+static void clock_turn(struct import_clock *c, enum import_phase phase, uint64_t done)
+{
+    int64_t now = clock_monotonic_us(), window = now - c->window_us;
+    if (c->window_us == 0 || phase != c->phase || done < c->window_done) {
+        *c = (struct import_clock){.phase = phase, .window_us = now, .window_done = done};
+    } else if (window >= RATE_WINDOW_US || (c->rate == 0 && window >= RATE_FIRST_US)) {
+        c->rate = (double)(done - c->window_done) * 1e6 / (double)window;
+        c->window_us = now;
+        c->window_done = done;
+    }
+}
+
+/* "reading 41 %, 412 MB/s, about 3 s left", "applying 7 %, 81,000 sites/s, about 40 s left" */
 static void progress(void *ctx, enum import_phase phase, uint64_t done, uint64_t total)
 {
-    int64_t *began = ctx;
-    double seconds = (double)(clock_monotonic_us() - *began) / 1e6;
+    struct import_clock *c = ctx;
+    clock_turn(c, phase, done);
     const char *what = phase == IMPORT_READING ? "reading" : "applying";
-    if (total && done && seconds > 0)
-        cli_progress("%s %3.0f %%, %.1f s, about %.0f s left", what, 100.0 * (double)done / (double)total, seconds,
-                     seconds * ((double)total / (double)done - 1));
+    double share = total ? 100.0 * (double)done / (double)total : 0;
+    if (c->rate <= 0 || !total)
+        cli_progress("%s %3.0f %%", what, share);
     else
-        cli_progress("%s %llu", what, (unsigned long long)done);
+        cli_progress("%s %3.0f %%, %.0f %s, about %.0f s left", what, share,
+                     phase == IMPORT_READING ? c->rate / 1e6 : c->rate, phase == IMPORT_READING ? "MB/s" : "sites/s",
+                     (double)(total - (done < total ? done : total)) / c->rate);
 }
 
 static enum rc print_json(struct buf *b, struct err *err)
@@ -68,6 +92,8 @@ static enum rc sites_print(const struct cli *cli, const struct sites_import_repo
     buf_printf(&b, "%lld read, %lld sites: %lld added, %lld updated, %lld unchanged; %lld gone, %lld rejected; %.2f s\n",
                (long long)r->read, (long long)r->sites, (long long)r->added, (long long)r->updated,
                (long long)r->unchanged, (long long)r->gone, (long long)r->rejected, r->seconds);
+    if (r->resumed)
+        buf_printf(&b, "  %8lld blobs of the file had been read by the run that was interrupted\n", (long long)r->resumed);
     if (r->unplaced)
         buf_printf(&b, "  %8lld of them where they stood before, or as near as known: the change file lacks nodes of them\n",
                    (long long)r->unplaced);
@@ -82,11 +108,12 @@ static enum rc import_sites(struct cli *cli, struct instance *in, const char *pa
                             struct err *err)
 {
     struct sites_import_report report;
-    int64_t began = clock_monotonic_us();
-    struct sites_file_options opt = {.format = w->format, .map = w->map,
+    struct import_clock turn = {0};
+    struct sites_file_options opt = {.journal_dir = str_printf(&cli->mem, "%s/import", in->dir).p,
+                                     .format = w->format, .map = w->map,
                                      .import = {.source = str_of(w->source), .licence = str_of(w->licence),
                                                 .dry_run = w->dry_run, .progress = progress, .rejected = rejected,
-                                                .ctx = &began}};
+                                                .ctx = &turn}};
     opt.threads = (size_t)w->threads;
     TRY(sites_import_file(in->store, path, &opt, &report, err));
     cli_progress_end();

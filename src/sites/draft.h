@@ -65,6 +65,7 @@ struct site_sink {
 /* Readers' tally: read = records offered = drafts + rejected (design.md section 10). */
 struct site_read_count {
     int64_t read, drafts, rejected;
+    int64_t resumed; /* blobs that an interrupted run had read */
 };
 
 #endif

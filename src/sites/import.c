@@ -182,6 +182,11 @@ void sites_import_set_digest(struct sites_import *im, struct sha256 digest)
     im->release.digest = digest;
 }
 
+void sites_import_set_resumed(struct sites_import *im, int64_t blobs)
+{
+    im->report.resumed = blobs;
+}
+
 void sites_import_set_source(struct sites_import *im, struct str licence, struct str attribution, struct str url)
 {
     if (str_is_empty(im->opt.licence))
@@ -559,6 +564,8 @@ void sites_import_report_json(struct json_out *j, const struct sites_import_repo
     json_put_i64(j, "rejected", r->rejected);
     if (r->is_change)
         json_put_i64(j, "unplaced", r->unplaced);
+    if (r->resumed)
+        json_put_i64(j, "resumed", r->resumed);
     json_put_f64(j, "seconds", r->seconds, 3);
     json_key(j, "by_class");
     json_begin_object(j);

@@ -61,6 +61,7 @@ struct import_class {
 };
 struct sites_import_report {
     int64_t read, sites, added, updated, unchanged, gone, rejected;
+    int64_t resumed;  /* blobs of the map that an interrupted run had read */
     int64_t unplaced; /* of sites, in a change: the file does not tell all of their outline */
     bool is_change;
     double seconds;
@@ -77,12 +78,14 @@ struct site_sink *sites_import_sink(struct sites_import *im);
 /* Facts that the reader learns on its way: the digest of the file, what the file says of its source (used where the
  * options are empty). Before finish. */
 void sites_import_set_digest(struct sites_import *im, struct sha256 digest);
+void sites_import_set_resumed(struct sites_import *im, int64_t blobs);
 void sites_import_set_source(struct sites_import *im, struct str licence, struct str attribution, struct str url);
 /* Errors: RC_CONFLICT when another import of the source began meanwhile. */
 MUST_CHECK enum rc sites_import_finish(struct sites_import *im, struct sites_import_report *out, struct err *err);
 void sites_import_free(struct sites_import *im); /* without finish: nothing has happened */
 
-/* {"read","sites","added","updated","unchanged","gone","rejected","seconds","by_class":{}}; of a change "unplaced" too */
+/* {"read","sites","added","updated","unchanged","gone","rejected","seconds","by_class":{}}; of a change "unplaced" too,
+ * after an interruption "resumed" */
 void sites_import_report_json(struct json_out *j, const struct sites_import_report *r);
 
 /* The whole way for one file, "-" is standard input (laid aside in a temporary file first). What it is, is found by its
@@ -91,6 +94,10 @@ void sites_import_report_json(struct json_out *j, const struct sites_import_repo
 struct sites_file_options {
     const char *format, *map;
     size_t threads;                     /* that decode OSM; 0: as many as there are processors */
+    const char *journal_dir;            /* OSM PBF: where the reading is noted down, so that the same import run again after
+                                         * an interruption goes on where it stopped (osm_journal.h). Made when it is missing;
+                                         * empty again after the import. NULL, or a dry run: not noted */
+    uint64_t journal_least;             /* bytes of a file that is worth it; 0: 32 MB */
     struct sites_import_options import; /* label and format are filled in here */
 };
 MUST_CHECK enum rc sites_import_file(struct store *st, const char *path, const struct sites_file_options *opt,

@@ -5,8 +5,12 @@
 #include "sites/import.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -26,6 +30,7 @@ struct file_import {
     const char *format;
     struct mapped_options mapped;
     struct mapped_source source;
+    const char *journal; /* NULL: none */
 };
 
 /* ---- standard input, laid aside: readers pass over a file more than once ---- */
@@ -158,21 +163,73 @@ static struct str file_stem(struct str name)
 
 /* ---- reading ---- */
 
+enum { DIGEST_CHUNK = 1 << 20 };
+
+/* Over the file while it is read; in pieces, so that a file larger than memory is not held. */
 struct digest {
     const char *path;
+    pthread_t thread;
+    atomic_bool stop; /* the reading failed: nobody wants it */
     struct sha256 value;
     enum rc rc;
     struct err err;
 };
 
-static void digest_file(struct digest *d)
+static enum rc digest_fd(struct digest *d, int fd)
 {
-    struct file_map map;
-    d->rc = file_map_open(d->path, &map, &d->err);
-    if (d->rc != RC_OK)
-        return;
-    d->value = sha256_of(map.p, map.n);
-    file_map_close(&map);
+    struct sha256_state s;
+    char *chunk = mem_alloc(DIGEST_CHUNK);
+    ssize_t n = 1;
+    sha256_begin(&s);
+    while (n != 0 && !atomic_load(&d->stop)) {
+        n = read(fd, chunk, DIGEST_CHUNK);
+        if (n < 0 && errno != EINTR)
+            break;
+        sha256_add(&s, chunk, n > 0 ? (size_t)n : 0);
+    }
+    free(chunk);
+    d->value = sha256_end(&s);
+    return n >= 0 ? RC_OK : err_set(&d->err, RC_IO, "cannot read %s: %s", d->path, strerror(errno));
+}
+
+static void *digest_run(void *ctx)
+{
+    struct digest *d = ctx;
+    int fd = open(d->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        d->rc = err_set(&d->err, RC_IO, "cannot open %s: %s", d->path, strerror(errno));
+        return NULL;
+    }
+    d->rc = digest_fd(d, fd);
+    close(fd);
+    return NULL;
+}
+
+/* ---- the journal of the reading ---- */
+
+#define JOURNAL_LEAST (UINT64_C(32) << 20)
+
+/* Named by the source: another file of the same source begins it anew. */
+static enum rc journal_choose(struct file_import *f, struct str source, struct err *err)
+{
+    struct stat st;
+    uint64_t least = f->opt->journal_least ? f->opt->journal_least : JOURNAL_LEAST;
+    if (!f->opt->journal_dir || f->is_temp || f->opt->import.dry_run || !f->is_osm || f->osm != OSM_FORMAT_PBF ||
+        stat(f->path, &st) != 0 || (uint64_t)st.st_size < least)
+        return RC_OK;
+    TRY(file_make_dir(f->opt->journal_dir, 0700, err));
+    struct sha256 name = sha256_of(source.p, source.n);
+    f->journal = str_printf(&f->mem, "%s/" STR_FMT ".journal", f->opt->journal_dir,
+                            STR_ARG(str_slice(sha256_hex(&f->mem, name), 0, 16))).p;
+    return RC_OK;
+}
+
+/* What was noted helps nobody when the input itself is at fault, or when all is done. */
+static void journal_end(const struct file_import *f, enum rc rc)
+{
+    bool is_over = rc == RC_OK || rc == RC_DAMAGED || rc == RC_INVALID || rc == RC_UNSUPPORTED || rc == RC_TOO_LARGE;
+    if (f->journal && is_over)
+        unlink(f->journal);
 }
 
 static enum rc read_mapped(struct file_import *f, const struct site_sink *sink, struct err *err)
@@ -185,21 +242,26 @@ static enum rc read_mapped(struct file_import *f, const struct site_sink *sink, 
     return rc;
 }
 
+static enum rc read_osm(struct file_import *f, struct sites_import *im, struct err *err)
+{
+    struct site_read_count count;
+    struct osm_options osm = {.threads = f->opt->threads, .temp_dir = f->opt->import.temp_dir, .is_change = f->is_change,
+                              .journal = f->journal};
+    TRY(sites_read_osm(f->path, f->osm, &osm, sites_import_sink(im), &count, err));
+    sites_import_set_resumed(im, count.resumed);
+    return RC_OK;
+}
+
 static enum rc read_all(struct file_import *f, struct sites_import *im, struct err *err)
 {
     struct digest d = {.path = f->path};
-    struct site_read_count count;
-    enum rc rc;
-    if (f->is_osm) {
-        struct osm_options osm = {.threads = f->opt->threads, .temp_dir = f->opt->import.temp_dir,
-                                  .is_change = f->is_change};
-        rc = sites_read_osm(f->path, f->osm, &osm, sites_import_sink(im), &count, err);
-    } else {
-        rc = read_mapped(f, sites_import_sink(im), err);
-    }
+    if (pthread_create(&d.thread, NULL, digest_run, &d) != 0)
+        return err_set(err, RC_NOMEM, "cannot start a thread");
+    enum rc rc = f->is_osm ? read_osm(f, im, err) : read_mapped(f, sites_import_sink(im), err);
+    atomic_store(&d.stop, rc != RC_OK);
+    pthread_join(d.thread, NULL);
     if (rc != RC_OK)
         return rc;
-    digest_file(&d);
     if (d.rc != RC_OK) {
         *err = d.err;
         return d.rc;
@@ -221,12 +283,14 @@ static enum rc import(struct file_import *f, struct store *st, struct sites_impo
         o.source = str_is_empty(f->source.name) ? file_stem(file_name(f->given)) : f->source.name;
     if (f->source.has_visibility)
         o.visibility = f->source.visibility;
+    TRY(journal_choose(f, o.source, err));
     TRY(sites_import_begin(st, &o, &im, err));
     sites_import_set_source(im, f->source.licence, f->source.attribution, f->source.url);
     enum rc rc = read_all(f, im, err);
     if (rc == RC_OK)
         rc = sites_import_finish(im, out, err);
     sites_import_free(im);
+    journal_end(f, rc);
     return rc;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "sites/osm_int.h"
 
+#include "base/asset.h"
 #include "base/threads.h"
 
 #include <stdlib.h>
@@ -141,6 +142,12 @@ static enum rc read_source(struct osm_source *source, const struct osm_rules *ru
     return rc;
 }
 
+static struct sha256 rules_digest(const struct osm_options *opt)
+{
+    struct str text = opt->rules.n ? opt->rules : asset_text("data/religious-features.json");
+    return sha256_of(text.p, text.n);
+}
+
 enum rc sites_read_osm(const char *path, enum osm_format format, const struct osm_options *opt, const struct site_sink *sink,
                        struct site_read_count *count, struct err *err)
 {
@@ -152,10 +159,14 @@ enum rc sites_read_osm(const char *path, enum osm_format format, const struct os
     enum rc rc = osm_rules_new(opt->rules, &rules, err);
     if (rc == RC_OK)
         rc = osm_source_open(path, format, opt, sink, &source, err);
+    if (rc == RC_OK && opt->journal)
+        rc = osm_source_resume(source, opt->journal, rules, rules_digest(opt), err);
     if (rc == RC_OK)
         rc = read_source(source, rules, workers_of(opt), opt->is_change, sink, &seen, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        seen.resumed = (int64_t)osm_source_resumed(source);
         *count = seen;
+    }
     osm_source_close(source);
     osm_rules_free(rules);
     return rc;

@@ -175,3 +175,8 @@ struct osm_verdict osm_rules_judge(const struct osm_rules *r, const struct osm_t
     v.religion_hint = code_of(&o, &r->hints);
     return v;
 }
+
+bool osm_rules_has_key(const struct osm_rules *r, struct str key)
+{
+    return numbers_key(&r->numbers, key) != 0;
+}

@@ -27,6 +27,9 @@ void osm_rules_free(struct osm_rules *r);
 /* The first filter, for readers that look at many objects. Lives as long as the rules. */
 const struct osm_filter *osm_rules_filter(const struct osm_rules *r);
 
+/* Whether some rule looks at this key. */
+bool osm_rules_has_key(const struct osm_rules *r, struct str key);
+
 /* Texts are borrowed from the rules. */
 struct osm_verdict {
     bool is_read;         /* passes the first filter */

@@ -45,6 +45,10 @@ struct osm_source {
     struct osm_pbf_reader **readers;
     unsigned char *kinds; /* per blob: what it may hold; grows exact as blobs are read */
     bool is_guessed;
+    struct osm_journal *journal; /* NULL: none */
+    struct buf *records;         /* per worker: the objects of a blob, for the journal */
+    unsigned passes;             /* begun; numbers them in the journal */
+    atomic_uint_fast64_t resumed;
 };
 
 /* --- opening ------------------------------------------------------------------------------------------------------- */
@@ -192,6 +196,10 @@ void osm_source_close(struct osm_source *s)
         return;
     for (size_t i = 0; s->readers && i < s->threads; i++)
         osm_pbf_reader_free(s->readers[i]);
+    for (size_t i = 0; s->records && i < s->threads; i++)
+        buf_fini(&s->records[i]);
+    free(s->records);
+    osm_journal_close(s->journal);
     free(s->readers);
     free(s->kinds);
     osm_pbf_free(s->pbf);
@@ -203,6 +211,23 @@ void osm_source_close(struct osm_source *s)
 size_t osm_source_threads(const struct osm_source *s)
 {
     return s->threads;
+}
+
+enum rc osm_source_resume(struct osm_source *s, const char *path, const struct osm_rules *rules, struct sha256 rules_digest,
+                          struct err *err)
+{
+    if (s->format != OSM_FORMAT_PBF)
+        return RC_OK;
+    TRY(osm_journal_open(path, s->fd, osm_pbf_blob_count(s->pbf), rules, rules_digest, &s->journal, err));
+    s->records = mem_array(s->threads, sizeof *s->records);
+    for (size_t i = 0; i < s->threads; i++)
+        buf_init(&s->records[i], 0);
+    return RC_OK;
+}
+
+uint64_t osm_source_resumed(const struct osm_source *s)
+{
+    return atomic_load(&s->resumed);
 }
 
 static void progress(struct osm_source *s)
@@ -273,6 +298,7 @@ static enum rc open_pbf(struct osm_source *s, struct err *err)
 
 struct pass {
     struct osm_source *s;
+    unsigned number;
     enum osm_kind kind;
     const struct osm_want *want;
     osm_object_fn fn;
@@ -295,6 +321,44 @@ static void pass_fail(struct pass *p, size_t i, const struct err *err)
     pthread_mutex_unlock(&p->lock);
 }
 
+/* Passes each object on and writes it down. */
+struct recorder {
+    osm_object_fn fn;
+    void *ctx;
+    const struct osm_journal *journal;
+    struct buf *out;
+};
+
+static enum rc on_recorded(void *ctx, const struct osm_object *o, struct err *err)
+{
+    struct recorder *r = ctx;
+    osm_journal_put(r->journal, r->out, o);
+    return r->fn(r->ctx, o, err);
+}
+
+static enum rc blob_read(struct pass *p, size_t i, size_t worker, struct err *err)
+{
+    struct osm_source *s = p->s;
+    size_t blob = p->blobs[i];
+    if (!s->journal)
+        return osm_pbf_scan(s->pbf, s->readers[worker], blob, p->want, p->fn, p->ctxs[worker], &p->seen[i], err);
+    struct recorder r = {p->fn, p->ctxs[worker], s->journal, &s->records[worker]};
+    buf_clear(r.out);
+    TRY(osm_pbf_scan(s->pbf, s->readers[worker], blob, p->want, on_recorded, &r, &p->seen[i], err));
+    struct journal_blob b = {.pass = p->number, .blob = blob, .kinds = p->seen[i].kinds, .seen = p->seen[i].of[p->kind]};
+    return osm_journal_add(s->journal, &b, r.out, err);
+}
+
+static enum rc blob_replay(struct pass *p, size_t i, size_t worker, struct err *err)
+{
+    struct journal_blob b = {.pass = p->number, .blob = p->blobs[i]};
+    TRY(osm_journal_replay(p->s->journal, &b, p->fn, p->ctxs[worker], err));
+    p->seen[i] = (struct osm_pbf_seen){.kinds = b.kinds};
+    p->seen[i].of[p->kind] = b.seen;
+    atomic_fetch_add(&p->s->resumed, 1);
+    return RC_OK;
+}
+
 static void pass_blob(void *ctx, size_t i, size_t worker)
 {
     struct pass *p = ctx;
@@ -303,7 +367,8 @@ static void pass_blob(void *ctx, size_t i, size_t worker)
     if (i > atomic_load(&p->failed) || atomic_load(&p->is_wrong))
         return;
     size_t blob = p->blobs[i];
-    if (osm_pbf_scan(s->pbf, s->readers[worker], blob, p->want, p->fn, p->ctxs[worker], &p->seen[i], &err) != RC_OK)
+    bool is_known = s->journal && osm_journal_has(s->journal, p->number, blob);
+    if ((is_known ? blob_replay : blob_read)(p, i, worker, &err) != RC_OK)
         pass_fail(p, i, &err);
     else if (p->seen[i].kinds & ~(unsigned)s->kinds[blob])
         atomic_store(&p->is_wrong, true);
@@ -400,7 +465,7 @@ static enum rc pass_xml(struct pass *p, struct osm_seen *seen, struct err *err)
 enum rc osm_source_pass(struct osm_source *s, enum osm_kind kind, const struct osm_want *want, osm_object_fn fn,
                         void *const *ctxs, struct osm_seen *seen, bool *redo, struct err *err)
 {
-    struct pass p = {.s = s, .kind = kind, .want = want, .fn = fn, .ctxs = ctxs};
+    struct pass p = {.s = s, .number = s->passes++, .kind = kind, .want = want, .fn = fn, .ctxs = ctxs};
     *redo = false;
     return s->format == OSM_FORMAT_PBF ? pass_pbf(&p, seen, redo, err) : pass_xml(&p, seen, err);
 }
