@@ -4,6 +4,8 @@
  * public (F1 of site_features.h); neither sites nor areas have a time of their own, so datetime is read, and every
  * feature matches it (OGC 17-069r4, /req/core/fc-time-response, C).
  */
+#include <math.h>
+
 #include "api/ogc_int.h"
 #include "sites/site_features.h"
 #include "sites/sites_geojson.h"
@@ -156,7 +158,7 @@ static void put_site_properties(struct json_out *j, const struct site *s, struct
     ogc_put_text(j, "class", s->class_code);
     json_key(j, "precision_m");
     if (s->has_place)
-        json_f64(j, s->precision_m, 1);
+        json_i64(j, (int64_t)ceil(s->precision_m)); /* whole, so that readers of one page do not guess another type */
     else
         json_nil(j);
     json_put_bool(j, "coarse", s->is_coarse);

@@ -64,6 +64,13 @@ static struct str names_of(struct package *x, const struct site *s)
     return buf_str(&x->names);
 }
 
+/* A DATETIME of a GeoPackage has thousandths. */
+static struct str datetime_of(struct arena *mem, struct instant t)
+{
+    struct str s = instant_format_s(mem, t);
+    return str_printf(mem, STR_FMT ".%03dZ", STR_ARG(str_slice(s, 0, s.n - 1)), (int)(t.us % 1000000 / 1000));
+}
+
 static struct gpkg_box bounds_of(const struct geo_shape *s)
 {
     struct gpkg_box b = {180, 90, -180, -90};
@@ -120,7 +127,7 @@ static enum rc row(void *ctx, const struct site *s, const struct export_site *e,
         SA_TEXT_OPT(e->attribution),
         SA_TEXT_OPT(e->release),
         SA_TEXT_OPT(e->external_id),
-        SA_TEXT(instant_format_s(&x->mem, s->updated))};
+        SA_TEXT(datetime_of(&x->mem, s->updated))};
     x->rows++;
     TRY(gpkg_point_row(x->file, x->sites, s->has_place, s->lat_deg, s->lon_deg, args, err));
     return footprint_row(x, s, id, e->footprint, err);

@@ -9,7 +9,8 @@
 #include "sites/sites_int.h"
 
 #define WHERE                                                                                                          \
-    " FROM site s WHERE s.shown_cell BETWEEN ?1 AND ?2 AND (s.shown_cell, s.id) > (?3, ?4) AND s.visibility <= ?5"
+    " FROM site s WHERE s.shown_cell BETWEEN ?1 AND ?2 AND (s.shown_cell, s.id) > (?3, ?4) AND s.visibility <= ?5 "    \
+    "AND NOT " SITE_IS_CLOSED
 #define LAT "COALESCE(s.shown_lat, s.lat)"
 #define LON "COALESCE(s.shown_lon, s.lon)"
 enum { KEY_ARGS = 5, RANGES_MAX = SITES_RANGES_MAX + 1 };
@@ -40,7 +41,8 @@ static struct str cursor_format(struct arena *mem, int64_t cell, struct uuid pub
  * is the same whether it is hidden, gone, or made up. */
 static enum rc cursor_parse(struct store_tx *tx, struct str text, struct sites_key *out, struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT id FROM site WHERE public_id = ?1 AND shown_cell = ?2"};
+    static const struct store_sql SQL = {
+        "SELECT s.id FROM site s WHERE s.public_id = ?1 AND s.shown_cell = ?2 AND NOT " SITE_IS_CLOSED};
     uint8_t b[24];
     uint64_t cell = 0;
     struct store_rows *rows;
