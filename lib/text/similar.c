@@ -56,12 +56,12 @@ double text_edit_similarity(struct str a, struct str b, double least)
     return n > most ? 0 : 1 - (double)n / (double)longer;
 }
 
-/* b p: Arabic has no p. v w f: Arabic has no v, Slavic w is v. c k q g: as scripts without one of them write it. 0: vowels,
- * h and y, left out. */
+/* b p: Arabic has no p. v f: Arabic has no v. c k q g: as scripts without one of them write it. 0: vowels
+ * and h, w, y (Arabic writes long vowels so) are left out. */
 static char class_of(char c)
 {
     static const char CLASSES[26] = {0,   'b', 'k', 't', 0,   'f', 'k', 0,   0,   'j', 'k', 'l', 'm',
-                                     'n', 0,   'b', 'k', 'r', 's', 't', 0,   'f', 'f', 's', 0,   's'};
+                                     'n', 0,   'b', 'k', 'r', 's', 't', 0,   'f', 0,   's', 0,   's'};
     return c >= 'a' && c <= 'z' ? CLASSES[c - 'a'] : c;
 }
 

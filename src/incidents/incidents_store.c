@@ -191,20 +191,33 @@ static enum view apply_policy(const struct viewer *viewer, struct incident *in)
     return view;
 }
 
+/* Links name the record they were made to; joined records show as one site. */
+static bool is_linked(const struct incident *in, struct uuid site)
+{
+    for (size_t i = 0; i < in->links_n; i++)
+        if (uuid_is_equal(in->links[i].site, site))
+            return true;
+    return false;
+}
+
 static enum rc links_read(struct store_tx *tx, struct incident *in, struct arena *mem, struct err *err)
 {
     static const struct store_sql SQL = {
-        .common = "SELECT l.site, s.public_id, l.score, l.reasons, s.name FROM incident_link l JOIN site s ON s.id = l.site"
-                  " WHERE l.incident = ?1 AND s.visibility = 0 ORDER BY l.score DESC, l.site LIMIT 8"};
+        .common = "SELECT s.id, s.public_id, l.score, l.reasons, s.name FROM incident_link l JOIN site m ON m.id = l.site"
+                  " JOIN site s ON s.id = COALESCE(m.merged_into, m.id)"
+                  " WHERE l.incident = ?1 AND s.visibility = 0 ORDER BY l.score DESC, l.site LIMIT 16"};
     struct store_arg args[] = {SA_UUID(in->id)};
     struct store_rows *rows;
     TRY(store_query(tx, &SQL, args, 1, &rows, err));
-    while (in->links_n < INCIDENT_LINKS_MAX && store_next(rows))
-        in->links[in->links_n++] = (struct incident_link){.site = store_uuid(rows, 0),
-                                                          .site_public_id = store_uuid(rows, 1),
-                                                          .score = store_real(rows, 2),
-                                                          .reasons = text(rows, 3, mem),
-                                                          .site_name = text(rows, 4, mem)};
+    while (in->links_n < INCIDENT_LINKS_MAX && store_next(rows)) {
+        struct incident_link link = {.site = store_uuid(rows, 0),
+                                     .site_public_id = store_uuid(rows, 1),
+                                     .score = store_real(rows, 2),
+                                     .reasons = text(rows, 3, mem),
+                                     .site_name = text(rows, 4, mem)};
+        if (!is_linked(in, link.site))
+            in->links[in->links_n++] = link;
+    }
     return store_finish(rows, err);
 }
 
@@ -341,7 +354,8 @@ enum rc incidents_of_site(struct store_tx *tx, const struct viewer *viewer, stru
                           struct arena *mem, struct incident **out, size_t *n, struct err *err)
 {
     static const struct store_sql SQL = {
-        .common = "SELECT " COLUMNS " FROM incident_link l JOIN incident i ON i.id = l.incident WHERE l.site = ?1"
+        .common = "SELECT " COLUMNS " FROM incident i WHERE i.id IN (SELECT l.incident FROM incident_link l WHERE l.site"
+                  " = ?1 UNION SELECT k.incident FROM site m JOIN incident_link k ON k.site = m.id WHERE m.merged_into = ?1)"
                   " ORDER BY i.start_day DESC, i.public_id DESC LIMIT ?2"};
     if (limit == 0 || limit > INCIDENTS_PAGE_MAX)
         limit = INCIDENTS_PAGE_MAX;

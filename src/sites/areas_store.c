@@ -3,6 +3,7 @@
  * SQL of areas: loaded sets, and sites whose area has to be asked again.
  */
 #include "sites/areas_int.h"
+#include "sites/join.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,10 +133,16 @@ enum rc areas_store_put(struct store *st, struct area_set *set, struct err *err)
 /* ---- asking again ---- */
 
 static const struct store_sql PLACES_SQL = {
-    "SELECT s.id, s.lat, s.lon, s.country, s.admin1, s.is_disputed, "
-    "(SELECT MIN(r.raw) FROM site_source r WHERE r.site = s.id) FROM site s WHERE s.id > ?1 ORDER BY s.id LIMIT ?2"};
+    "SELECT s.id, CASE WHEN o.site IS NULL THEN s.lat ELSE o.lat END, CASE WHEN o.site IS NULL THEN s.lon ELSE o.lon END, "
+    "COALESCE(o.country, s.country), COALESCE(o.admin1, s.admin1), COALESCE(o.is_disputed, s.is_disputed), "
+    "(SELECT MIN(r.raw) FROM site_source r WHERE r.site = s.id) FROM site s LEFT JOIN site_own o ON o.site = s.id "
+    "WHERE s.id > ?1 ORDER BY s.id LIMIT ?2"};
+/* Of joined sites what the source's own place gives; the row that shows is composed of it. */
 static const struct store_sql PLACE_SET_SQL = {
-    "UPDATE site SET country = ?2, admin1 = ?3, is_disputed = ?4, updated_us = ?5 WHERE id = ?1"};
+    "UPDATE site SET country = ?2, admin1 = ?3, is_disputed = ?4, updated_us = ?5 WHERE id = ?1 AND NOT EXISTS (SELECT 1 "
+    "FROM site_own o WHERE o.site = ?1)"};
+static const struct store_sql OWN_SET_SQL = {
+    "UPDATE site_own SET country = ?2, admin1 = ?3, is_disputed = ?4, updated_us = ?5 WHERE site = ?1"};
 
 struct place_change {
     struct uuid site;
@@ -219,6 +226,8 @@ static enum rc places_write(struct store_tx *tx, void *ctx, struct err *err)
         sha256_add(&s, c->admin1.p, c->admin1.n);
     }
     TRY(store_exec_many(tx, &PLACE_SET_SQL, args, 5, a->n, NULL, err));
+    TRY(store_exec_many(tx, &OWN_SET_SQL, args, 5, a->n, NULL, err));
+    TRY(joins_recompose(tx, a->now, err));
     TRY(sites_changed(tx, a->now, a->n <= ASSIGN_NAMED_MAX ? sites : NULL, a->n, err));
     return entry(tx, "areas.assign", "area_assignment", uuid_v7(a->now), a->now, sha256_end(&s), (int64_t)a->n, err);
 }

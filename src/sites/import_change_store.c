@@ -10,8 +10,9 @@
 #include "wire/json_in.h"
 
 static const struct store_sql PLACE_SQL = {
-    "SELECT r.raw, f.wkb, s.lat, s.lon FROM site_source r JOIN site s ON s.id = r.site "
-    "LEFT JOIN site_footprint f ON f.site = r.site WHERE r.source = ?1 AND r.external_id = ?2"};
+    "SELECT r.raw, CASE WHEN o.site IS NULL THEN f.wkb ELSE o.wkb END, CASE WHEN o.site IS NULL THEN s.lat ELSE o.lat "
+    "END, CASE WHEN o.site IS NULL THEN s.lon ELSE o.lon END FROM site_source r JOIN site s ON s.id = r.site "
+    "LEFT JOIN site_own o ON o.site = r.site LEFT JOIN site_footprint f ON f.site = r.site WHERE r.source = ?1 AND r.external_id = ?2"};
 
 enum { RAW_MAX = 1 << 20 };
 #define RAW_STEP_DEG 1e-9

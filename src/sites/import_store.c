@@ -3,6 +3,7 @@
  * SQL of the import. New rows go in by bulk load, table after table; changed ones by one statement for many rows.
  */
 #include "sites/import_int.h"
+#include "sites/join.h"
 #include "sites/sites_int.h"
 
 #include <string.h>
@@ -451,9 +452,10 @@ enum { ADDED = 1u << IMPORT_ADD, CHANGED = 1u << IMPORT_UPDATE };
 static const struct store_sql PAST_SQL = {
     "INSERT INTO site_source_past (source, external_id, until_release, site, digest, since_release, raw, names, "
     "footprint) "
-    "SELECT r.source, r.external_id, ?3, r.site, r.digest, r.last_release, r.raw, s.names, f.wkb FROM site_source r "
-    "JOIN site s ON s.id = r.site LEFT JOIN site_footprint f ON f.site = r.site WHERE r.source = ?1 AND r.external_id "
-    "= ?2 "
+    "SELECT r.source, r.external_id, ?3, r.site, r.digest, r.last_release, r.raw, COALESCE(o.names, s.names), "
+    "CASE WHEN o.site IS NULL THEN f.wkb ELSE o.wkb END FROM site_source r JOIN site s ON s.id = r.site "
+    "LEFT JOIN site_own o ON o.site = r.site LEFT JOIN site_footprint f ON f.site = r.site WHERE r.source = ?1 AND "
+    "r.external_id = ?2 "
     "ON CONFLICT (source, external_id, until_release) DO NOTHING"};
 static const struct store_sql RECORD_SET_SQL = {
     "UPDATE site_source SET digest = ?3, last_release = ?4, gone_release = NULL, source_text = ?5, raw = ?6, version = ?7 "
@@ -461,6 +463,16 @@ static const struct store_sql RECORD_SET_SQL = {
 static const struct store_sql RECORD_VERSION_SQL = {
     "UPDATE site_source SET version = ?3 WHERE source = ?1 AND external_id = ?2"};
 static const struct store_sql FOOTPRINT_DROP_SQL = {"DELETE FROM site_footprint WHERE site = ?1"};
+/* Of a site that is one of several joined ones, what its source says stands in site_own; what shows is composed of it by
+ * joins_recompose. */
+#define IS_ALONE(id) " AND NOT EXISTS (SELECT 1 FROM site_own o WHERE o.site = " id ")"
+static const struct store_sql OWN_SET_SQL = {
+    "UPDATE site_own SET class = ?2, kind = ?3, religion = ?4, denomination = ?5, name = ?6, search = ?7, lat = ?8, "
+    "lon = ?9, cell = ?10, precision_m = ?11, country = ?12, admin1 = ?13, is_disputed = ?14, heritage = ?15, "
+    "whs_year = ?16, wikidata = ?17, unesco = ?18, status = ?19, is_unverified = ?20, is_synthetic = ?21, note = ?22, "
+    "updated_us = ?23, names = ?24, wkb = ?25 WHERE site = ?1"};
+static const struct store_sql OWN_GONE_SQL = {
+    "UPDATE site_own SET status = 'gone', updated_us = ?2 WHERE site = ?1 AND status <> 'gone'"};
 /* Who may see it stays; where it is shown follows from that (M4). */
 static const struct store_sql SITE_SET_SQL = {
     "UPDATE site SET class = ?2, kind = ?3, religion = ?4, denomination = ?5, name = ?6, search = ?7, lat = ?8, lon = "
@@ -469,15 +481,16 @@ static const struct store_sql SITE_SET_SQL = {
     "shown_lat = CASE visibility WHEN 1 THEN ?13 ELSE NULL END, shown_lon = CASE visibility WHEN 1 THEN ?14 ELSE NULL "
     "END, "
     "country = ?15, admin1 = ?16, is_disputed = ?17, heritage = ?18, whs_year = ?19, wikidata = ?20, unesco = ?21, "
-    "status = ?22, is_unverified = ?23, is_synthetic = ?24, note = ?25, updated_us = ?26, names = ?27 WHERE id = ?1"};
+    "status = ?22, is_unverified = ?23, is_synthetic = ?24, note = ?25, updated_us = ?26, names = ?27 WHERE id = ?1" IS_ALONE(
+        "?1")};
 static const struct store_sql RECORD_GONE_SQL = {
     "UPDATE site_source SET gone_release = ?3 WHERE source = ?1 AND external_id = ?2 AND gone_release IS NULL"};
 static const struct store_sql SITE_GONE_SQL = {
     "UPDATE site SET status = 'gone', shown_cell = NULL, shown_lat = NULL, shown_lon = NULL, updated_us = ?2 WHERE id "
     "= ?1 "
-    "AND NOT EXISTS (SELECT 1 FROM site_source r WHERE r.site = ?1 AND r.gone_release IS NULL)"};
+    "AND NOT EXISTS (SELECT 1 FROM site_source r WHERE r.site = ?1 AND r.gone_release IS NULL)" IS_ALONE("?1")};
 
-enum { SET_ARGS = 27 };
+enum { SET_ARGS = 27, OWN_ARGS = 25 };
 
 static void site_set_args(const struct import_batch *b, const struct import_item *it, struct store_arg *out)
 {
@@ -511,6 +524,16 @@ static void site_set_args(const struct import_batch *b, const struct import_item
                                              SA_TIME(b->now),
                                              SA_TEXT(r->names)};
     memcpy(out, args, sizeof args);
+}
+
+static void own_set_args(const struct import_batch *b, const struct import_item *it, struct store_arg *out)
+{
+    struct store_arg all[SET_ARGS];
+    const struct str wkb = it->rows.footprint;
+    site_set_args(b, it, all);
+    memcpy(out, all, 11 * sizeof *out); /* what is shown, 12 to 14, is not of the source */
+    memcpy(out + 11, all + 14, (SET_ARGS - 14) * sizeof *out);
+    out[OWN_ARGS - 1] = wkb.n ? SA_BLOB(wkb.p, wkb.n) : SA_NULL_OF(STORE_BLOB);
 }
 
 /* Runs one statement for every item whose act is in the set; `fill` writes its n arguments. */
@@ -583,10 +606,12 @@ static void fill_site_time(const struct import_batch *b, const struct import_ite
     out[1] = SA_TIME(b->now);
 }
 
-/* A source that now says what the house rules hide: hidden, unless people have decided on the site. */
+/* A source that now says what the house rules hide: hidden, with the site it shows under, unless people have decided on
+ * them. */
 static const struct store_sql HOUSE_SQL = {
-    "UPDATE site SET visibility = 2, shown_cell = NULL, shown_lat = NULL, shown_lon = NULL WHERE id = ?1 AND "
-    "visibility <> 2 AND NOT EXISTS (SELECT 1 FROM site_visibility v WHERE v.site = ?1)"};
+    "UPDATE site SET visibility = 2, shown_cell = NULL, shown_lat = NULL, shown_lon = NULL WHERE id IN (SELECT m.id FROM "
+    "site m WHERE m.id = ?1 UNION ALL SELECT k.merged_into FROM site k WHERE k.id = ?1) AND "
+    "visibility <> 2 AND NOT EXISTS (SELECT 1 FROM site_visibility v WHERE v.site = site.id)"};
 
 static enum rc updates_guard(struct store_tx *tx, const struct import_batch *b, struct err *err)
 {
@@ -603,10 +628,12 @@ static enum rc updates_write(struct store_tx *tx, const struct import_batch *b, 
     TRY(for_each(tx, b, &PAST_SQL, 3, fill_record_key, CHANGED, err));
     TRY(for_each(tx, b, &RECORD_SET_SQL, 7, fill_record_set, CHANGED, err));
     TRY(for_each(tx, b, &SITE_SET_SQL, SET_ARGS, site_set_args, CHANGED, err));
+    TRY(for_each(tx, b, &OWN_SET_SQL, OWN_ARGS, own_set_args, CHANGED, err));
     TRY(updates_guard(tx, b, err));
     TRY(for_each(tx, b, &FOOTPRINT_DROP_SQL, 1, fill_site, CHANGED, err));
     TRY(for_each(tx, b, &RECORD_GONE_SQL, 3, fill_record_key, GONE, err));
     TRY(for_each(tx, b, &RECORD_VERSION_SQL, 3, fill_record_version, VERSION_ONLY, err));
+    TRY(for_each(tx, b, &OWN_GONE_SQL, 2, fill_site_time, GONE, err));
     return for_each(tx, b, &SITE_GONE_SQL, 2, fill_site_time, GONE, err);
 }
 
@@ -686,6 +713,8 @@ enum rc import_batch_write(struct store_tx *tx, void *ctx, struct err *err)
         TRY(load(tx, b, "site_source", RECORD_COLUMNS, SA_N(RECORD_COLUMNS), record_row, ADDED, err));
     }
     TRY(load(tx, b, "site_footprint", FOOTPRINT_COLUMNS, SA_N(FOOTPRINT_COLUMNS), footprint_row, ADDED | CHANGED, err));
+    if (b->updated + b->gone > 0)
+        TRY(joins_recompose(tx, b->now, err));
     TRY(touched(tx, b, err));
     return batch_entry(tx, b, err);
 }

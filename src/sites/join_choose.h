@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define JOIN_FLOOR      (-6.0) /* decibans: pairs that score less are neither joined nor anybody's rival */
-#define JOIN_MIN        8.0    /* six to one */
+#define JOIN_MIN        7.0    /* five to one */
 #define JOIN_REVIEW_MIN 0.0    /* even */
 #define JOIN_LEAD       4.0
 

@@ -430,6 +430,8 @@ enum rc joins_recompose(struct store_tx *tx, struct instant at, struct err *err)
         if (rc == RC_OK)
             rc = show(tx, rules, m.id, sight_of(&m), (struct instant){0}, err);
     }
+    if (rc == RC_OK && n > 0) /* the import names its records' own sites, not those they show under */
+        rc = sites_changed(tx, at, roots, n, err);
     join_rules_free(rules);
     arena_fini(&mem);
     return rc;

@@ -17,7 +17,7 @@ struct point {
 };
 
 /* Where maps put one building twice: mostly within its own length, rarely over 150 m apart. */
-static const struct point DISTANCE[] = {{0, 9},      {25, 8},     {60, 5.5},   {100, 3.5},  {150, 1},
+static const struct point DISTANCE[] = {{0, 11},     {10, 9.5},   {25, 8},    {60, 5.5},   {100, 3.5},  {150, 1},
                                         {200, -2.5}, {300, -6},   {400, -9},   {800, -14},  {2000, -20}};
 /* Likeness of the best pair of names. */
 static const struct point NAME[] = {{0, -13}, {0.3, -10}, {0.45, -5}, {0.6, 0}, {0.75, 5}, {0.9, 9}, {1, 11}};
@@ -30,6 +30,7 @@ static const struct point NAME[] = {{0, -13}, {0.3, -10}, {0.45, -5}, {0.6, 0}, 
 #define W_DENOMINATION_OTHER   (-8.0)
 #define W_KIND_SAME            1.0
 #define W_KIND_OTHER           (-9.0)
+#define W_CLASS_SAME           3.0 /* but for places of worship, which most are */
 #define W_CLASS_OTHER          (-3.0)
 #define W_WIKIDATA_SAME        25.0
 #define W_WIKIDATA_OTHER       (-12.0)
@@ -168,8 +169,12 @@ static void add_kind(struct adding *s, const struct join_words *w, const struct 
     case JOIN_KIN:
     case JOIN_SILENT: break;
     }
-    if (!str_is_equal(a->class_code, b->class_code) && !str_is_empty(a->class_code) && !str_is_empty(b->class_code))
+    if (str_is_empty(a->class_code) || str_is_empty(b->class_code))
+        return;
+    if (!str_is_equal(a->class_code, b->class_code))
         add(s, "class", "other", W_CLASS_OTHER);
+    else if (!str_is_equal(a->class_code, STR("place_of_worship")))
+        add(s, "class", "same", W_CLASS_SAME);
 }
 
 static bool share_id(struct str a, struct str b)

@@ -229,7 +229,7 @@ static void word_put(const struct join_words *w, struct str word, struct buf *ou
     if (out->n)
         buf_add_char(out, ' ');
     buf_add_char(out, (char)('0' + (known ? known->tells : TELLS_MUCH)));
-    buf_add_str(out, known ? known->is : singular(word));
+    buf_add_str(out, singular(known ? known->is : word));
 }
 
 /* Cuts the ending of a compound off; *is is the word it stands for. */
@@ -244,12 +244,29 @@ static bool compound(const struct join_words *w, struct str *word, struct str *i
     return false;
 }
 
+static bool is_arabic(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] >= 0xD8 && (unsigned char)s.p[i] <= 0xDB) /* U+0600 to U+06FF */
+            return true;
+    return false;
+}
+
+/* In Arabic script the article is written with its word; elsewhere it is a word of its own, or assimilated. */
+static struct str without_article(struct str word)
+{
+    bool has = word.n >= 5 && str_starts_with(word, STR("al"));
+    return has ? str_slice(word, 2, word.n) : word;
+}
+
 struct str join_name_make(const struct join_words *w, struct text_folder *folder, struct str name, struct arena *mem)
 {
     struct str rest = text_fold(folder, name, mem), word, is;
     struct buf out;
+    bool has_articles = is_arabic(name);
     buf_init(&out, 0);
     for (int n = 0; n < JOIN_NAME_WORDS_MAX && text_next_word(&rest, &word); n++) {
+        word = has_articles ? without_article(word) : word;
         bool is_known = word_find(w, word) != NULL;
         bool is_compound = !is_known && compound(w, &word, &is);
         word_put(w, word, &out);

@@ -4,6 +4,7 @@
  * visibility_store.c.
  */
 #include "sites/import_int.h"
+#include "sites/join.h"
 #include "sites/visibility_int.h"
 
 #include <string.h>
@@ -74,13 +75,16 @@ struct site sites_row(struct store_rows *r, bool want_names, struct arena *mem)
 
 /* ---- find ---- */
 
-static const struct store_sql BY_PUBLIC_ID_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.public_id = ?1"};
-static const struct store_sql BY_CODE_SQL = {"SELECT " SITE_ROW
-                                             " FROM site s WHERE s.public_id >= ?1 AND s.public_id <= ?2 LIMIT 2"};
-static const struct store_sql BY_ID_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.id = ?1"};
+/* A site that was joined to another answers with that one (merged_into, join.h). */
+#define SHOWN_FOR(which) "(SELECT COALESCE(m.merged_into, m.id) FROM site m WHERE " which ")"
+static const struct store_sql BY_PUBLIC_ID_SQL = {"SELECT " SITE_ROW
+                                                  " FROM site s WHERE s.id = " SHOWN_FOR("m.public_id = ?1")};
+static const struct store_sql BY_CODE_SQL = {
+    "SELECT " SITE_ROW " FROM site s WHERE s.id IN " SHOWN_FOR("m.public_id >= ?1 AND m.public_id <= ?2") " LIMIT 2"};
+static const struct store_sql BY_ID_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.id = " SHOWN_FOR("m.id = ?1")};
 static const struct store_sql BY_EXTERNAL_SQL = {
-    "SELECT " SITE_ROW " FROM site s WHERE s.id IN (SELECT r.site FROM source o JOIN site_source r ON r.source = o.id "
-    "AND r.external_id = ?1) LIMIT 2"};
+    "SELECT " SITE_ROW " FROM site s WHERE s.id IN " SHOWN_FOR(
+        "m.id IN (SELECT r.site FROM source o JOIN site_source r ON r.source = o.id AND r.external_id = ?1)") " LIMIT 2"};
 
 struct find {
     const struct viewer *viewer;
@@ -183,7 +187,8 @@ enum { SOURCES_MAX = 64 };
 static const struct store_sql SOURCES_SQL = {
     "SELECT o.name, o.licence, o.attribution, o.url, e.label, r.external_id, r.source_text, e.started_us, "
     "CASE WHEN r.gone_release IS NULL THEN 0 ELSE 1 END FROM site_source r JOIN source o ON o.id = r.source "
-    "JOIN source_release e ON e.id = r.last_release WHERE r.site = ?1 ORDER BY o.name, r.external_id LIMIT ?2"};
+    "JOIN source_release e ON e.id = r.last_release WHERE r.site IN (SELECT k.id FROM site k WHERE k.id = ?1 UNION ALL "
+    "SELECT m.id FROM site m WHERE m.merged_into = ?1) ORDER BY o.name, r.external_id LIMIT ?2"};
 
 struct sources_read {
     const struct site *site;
@@ -286,6 +291,7 @@ void sites_ledger_checkers(struct ledger *l)
     ledger_add_checker(l, "site_visibility", visibility_rows_check, NULL);
     ledger_add_checker(l, "visibility_review", review_rows_check, NULL);
     ledger_add_checker(l, "country_switch", switch_rows_check, NULL);
+    joins_ledger_checkers(l);
 }
 
 /* ---- attribution ---- */
@@ -298,9 +304,9 @@ static enum rc attribution_read(struct store_tx *tx, void *ctx, struct err *err)
 {
     /* Of sources that show something: one that has only hidden sites is not named. */
     static const struct store_sql SQL = {
-        "SELECT DISTINCT o.attribution, o.licence FROM source o WHERE EXISTS (SELECT 1 FROM site_source r JOIN site s "
-        "ON s.id = r.site WHERE r.source = o.id AND s.shown_cell IS NOT NULL AND NOT " SITE_IS_CLOSED
-        ") ORDER BY o.attribution, o.licence"};
+        "SELECT DISTINCT o.attribution, o.licence FROM source o WHERE EXISTS (SELECT 1 FROM site_source r JOIN site m "
+        "ON m.id = r.site JOIN site s ON s.id = COALESCE(m.merged_into, m.id) WHERE r.source = o.id AND s.shown_cell IS "
+        "NOT NULL AND NOT " SITE_IS_CLOSED ") ORDER BY o.attribution, o.licence"};
     struct attribution *a = ctx;
     struct store_rows *rows;
     buf_clear(&a->b);
