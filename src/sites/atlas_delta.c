@@ -257,6 +257,7 @@ enum rc atlas_overlay(const struct atlas *base, const struct atlas_change *chang
     struct atlas_info info;
     enum rc rc = RC_OK;
     *a = base->file->plain;
+    a->file = base->file;
     atomic_fetch_add(&a->file->handles, 1);
     atlas_info(a, &info);
     if (n > 0) {

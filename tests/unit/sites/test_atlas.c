@@ -429,8 +429,10 @@ static void damage_is_noticed(void **state)
         for (int i = 0; s.bytes > 0 && i < 3; i++)
             flip(&m, (size_t)(s.at + (i == 0 ? 0 : i == 1 ? s.bytes - 1 : prng_below(&rng, s.bytes))));
     }
-    for (int i = 0; i < 200; i++)
-        flip(&m, prng_below(&rng, i % 2 ? ATLAS_PAGE : m.n));
+    for (int i = 0; i < 1000; i++)
+        flip(&m, prng_below(&rng, m.n));
+    for (int i = 0; i < 100; i++)
+        flip(&m, prng_below(&rng, ATLAS_PAGE));
     for (int i = 0; i < 50; i++)
         assert_int_equal(open_bytes(&m, prng_below(&rng, m.n)), RC_DAMAGED);
     assert_int_equal(open_bytes(&m, 0), RC_DAMAGED);
@@ -462,12 +464,40 @@ static void ask_everything(const struct atlas *a)
     atlas_count_box(a, &b);
 }
 
+/* The file's own sites go, move, or stay, and new ones come. */
+static bool lay_over(const struct atlas *a, const struct made_site *s, size_t n)
+{
+    struct atlas_file file = {.plain = *a};
+    struct atlas base = {.file = &file}, *over;
+    struct atlas_change changes[30];
+    struct atlas_site site = {.name = STR("Over"), .religion = STR("hindu")};
+    struct err err;
+    atomic_init(&file.handles, 1);
+    for (size_t i = 0; i < 30; i++) {
+        struct geo_point p = made_point(&rng);
+        site.lat_deg = p.lat_deg;
+        site.lon_deg = p.lon_deg;
+        changes[i] = (struct atlas_change){.public_id = s[prng_below(&rng, n)].id, .site = i % 2 ? &site : NULL};
+        changes[i].public_id.b[0] ^= i % 5 == 0;
+    }
+    enum rc rc = atlas_overlay(&base, changes, 30, 1, &over, &err);
+    if (rc != RC_OK) {
+        assert_int_equal(rc, RC_DAMAGED);
+        return false;
+    }
+    ask_everything(over);
+    atlas_close(over);
+    return true;
+}
+
 /* A3: with the digests out of the way, whatever a file says is harmless. Meant for ASan. */
 static void a_deceiving_file_does_no_harm(void **state)
 {
     (void)state;
     struct image m;
-    size_t attached = 0;
+    size_t attached = 0, over = 0;
+    struct prng again = rng;
+    struct made_site *s = made_sites(&again, 500); /* those of the image */
     image_load(&m, 500);
     unlink(m.path);
     unsigned char *bytes = mem_alloc(m.n);
@@ -481,11 +511,13 @@ static void a_deceiving_file_does_no_harm(void **state)
         if (atlas_attach(&a, (struct file_map){bytes, m.n}, &err) == RC_OK) {
             attached++;
             ask_everything(&a);
+            over += lay_over(&a, s, 500);
         }
     }
     free(bytes);
-    printf("%zu of 3000 deceiving files were attached\n", attached);
-    assert_true(attached > 100);
+    free(s);
+    printf("%zu of 3000 deceiving files were attached, %zu laid over\n", attached, over);
+    assert_true(attached > 100 && over > 100);
     free(m.p);
 }
 
