@@ -159,7 +159,7 @@ enum rc api_visibility_decide(struct api_call *call, struct err *err);
 enum rc api_countries_list(struct api_call *call, struct err *err);
 enum rc api_countries_set(struct api_call *call, struct err *err);
 /* After a change of what the public may see of sites, before the answer: no outlet of this process shows the old. */
-void api_sites_settled(struct api_call *call);
+MUST_CHECK enum rc api_sites_settled(struct api_call *call, struct err *err);
 /* "visibility", "precision_m", "country_published" of a site that this viewer sees whole. */
 struct site;
 void api_put_visibility(struct json_out *j, const struct site *s);

@@ -32,7 +32,7 @@ struct app {
     struct people *people;
     struct atlas_ref *atlas;    /* the current image of the registry; empty tiles until it holds one */
     /* Returns when every projection shows what the store holds now; NULL: there are none that lag. */
-    void (*sites_changed)(void *ctx);
+    enum rc (*sites_changed)(void *ctx, struct err *err);
     void *sites_changed_ctx;
     const char *public_url;     /* "https://fane.example", no slash at the end; NULL: where it listens */
     const char *sender;         /* of CAP documents, as CAP wants it; NULL: fane@ and the host of the address */

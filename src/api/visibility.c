@@ -13,12 +13,11 @@ enum { REVIEWS_DEFAULT = 50, WORD_MAX = 20 };
 static const char *const WORDS[] = {
     [VISIBILITY_PUBLIC] = "public", [VISIBILITY_COARSE] = "coarse", [VISIBILITY_HIDDEN] = "hidden"};
 
-void api_sites_settled(struct api_call *call)
+enum rc api_sites_settled(struct api_call *call, struct err *err)
 {
     const struct app *a = call->app;
     tile_rooms_forget(call->server->tiles); /* incidents of hidden sites are in there */
-    if (a->sites_changed)
-        a->sites_changed(a->sites_changed_ctx);
+    return a->sites_changed ? a->sites_changed(a->sites_changed_ctx, err) : RC_OK;
 }
 
 static void put_level(struct json_out *j, enum visibility v, int64_t coarse_m)
@@ -56,7 +55,7 @@ static enum rc set(struct api_call *call, struct visibility_change *c, struct er
     c->site = site->id;
     TRY(visibility_set(call->app->store, c, &call->viewer, &done, err));
     if (done.is_changed)
-        api_sites_settled(call);
+        TRY(api_sites_settled(call, err));
     struct json_out *j = api_json_begin(call);
     json_begin_object(j);
     put_id(j, "id", site->public_id, call->mem);
@@ -196,7 +195,7 @@ static enum rc decide(struct api_call *call, const json_t *body, struct err *err
     TRY(json_in_str(body, "", "reason", JSON_REQUIRED, SITES_REASON_MAX, &v.reason, err));
     TRY(visibility_decide(call->app->store, &v, &call->viewer, &site, err));
     if (!v.keep)
-        api_sites_settled(call);
+        TRY(api_sites_settled(call, err));
     struct json_out *j = api_json_begin(call);
     json_begin_object(j);
     put_id(j, "id", v.review, call->mem);
@@ -250,7 +249,7 @@ static enum rc throw_switch(struct api_call *call, const json_t *body, struct er
     TRY(json_in_str(body, "", "reason", JSON_REQUIRED, SITES_REASON_MAX, &c.reason, err));
     TRY(country_set(call->app->store, &c, &call->viewer, &changed, err));
     if (changed)
-        api_sites_settled(call);
+        TRY(api_sites_settled(call, err));
     struct json_out *j = api_json_begin(call);
     json_begin_object(j);
     json_put_str(j, "country", c.iso2);

@@ -56,10 +56,17 @@ static void tick(void *ctx)
         log_line(LOG_ERROR, "ledger.checkpoint", "error=\"%s\"", err.text);
 }
 
+static enum rc settle(void *ctx, struct err *err)
+{
+    struct serving *s = ctx;
+    return flow_follower_sync(s->follower, err);
+}
+
 static enum rc serve(struct serving *s, const char *listen, const char *public_url, struct err *err)
 {
     struct app app = {.store = s->in.store, .ledger = s->in.ledger, .vault = s->in.vault, .people = s->people,
-                      .atlas = atlas_live_ref(s->atlas), .public_url = public_url};
+                      .atlas = atlas_live_ref(s->atlas), .public_url = public_url,
+                      .sites_changed = settle, .sites_changed_ctx = s};
     struct api_options opt = {.listen = listen, .ready = ready, .tick = tick, .ctx = s};
     struct flow_follower_options follow = {.store = s->in.store, .dir = s->in.dir, .live = s->atlas};
     TRY(flow_follower_open(&follow, &s->follower, err));

@@ -47,6 +47,10 @@ MUST_CHECK enum rc flow_follower_start(struct flow_follower *f, struct err *err)
 /* One poll, for who started no thread: looks, notes and shows, begins a build on a thread of its own when one is due,
  * takes over one that is done. Errors are not final: the next poll tries again. */
 MUST_CHECK enum rc flow_follower_poll(struct flow_follower *f, struct err *err);
+/* Returns when every image in use shows what the store held at the call, while the thread runs: soon for touched sites,
+ * after a build for a change that is "whole". Any thread. RC_BUSY after FLOW_SYNC_MAX_US: the images may be behind. */
+enum { FLOW_SYNC_MAX_US = 60000000 };
+MUST_CHECK enum rc flow_follower_sync(struct flow_follower *f, struct err *err);
 bool flow_follower_is_building(const struct flow_follower *f);
 /* Waits for a build to end its page. NULL ok. The readers' handle stays. */
 void flow_follower_close(struct flow_follower *f);

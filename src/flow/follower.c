@@ -15,7 +15,7 @@
 
 /* A long import says "whole" with each batch: a build begins when it has been still for one poll, and at the latest
  * after so many. */
-enum { PATIENCE_POLLS = 40, REST_POLLS = 20, SLICE_US = 50000 };
+enum { PATIENCE_POLLS = 40, REST_POLLS = 20, SLICE_US = 50000, HURRY_US = 1000 };
 
 struct flow_follower {
     struct flow_follower_options opt;
@@ -26,6 +26,8 @@ struct flow_follower {
     bool is_unshown;    /* noted, but showing failed: again */
     int waited;
     int rest; /* polls until a build that failed is tried again */
+    _Atomic int64_t shown_seq; /* all changes up to this one are in what the readers hold */
+    atomic_int waiting;        /* in flow_follower_sync: polls follow one another, builds begin at once */
     atomic_bool stop;
     pthread_t thread, builder;
     bool has_thread, has_builder;
@@ -162,7 +164,8 @@ static enum rc look_after_builds(struct flow_follower *f, bool is_still, struct 
     bool is_due = f->whole_seq > f->image_seq, is_heavy = atlas_live_noted(f->opt.live) > FLOW_NOTED_MAX;
     if ((!is_due && !is_heavy) || (f->rest > 0 && f->rest-- > 0))
         return RC_OK;
-    if (!is_still && ++f->waited < PATIENCE_POLLS && f->image_seq >= 0)
+    bool is_patient = !is_still && atomic_load(&f->waiting) == 0;
+    if (is_patient && ++f->waited < PATIENCE_POLLS && f->image_seq >= 0)
         return RC_OK;
     return begin_build(f, err);
 }
@@ -173,7 +176,23 @@ enum rc flow_follower_poll(struct flow_follower *f, struct err *err)
     struct err second;
     enum rc rc = look(f, &is_still, err);
     enum rc builds = look_after_builds(f, is_still, rc == RC_OK ? err : &second);
+    if (!f->is_unshown && f->whole_seq <= f->image_seq)
+        atomic_store(&f->shown_seq, f->seq);
     return rc == RC_OK ? builds : rc;
+}
+
+enum rc flow_follower_sync(struct flow_follower *f, struct err *err)
+{
+    struct sites_change last;
+    int64_t until = clock_monotonic_us() + FLOW_SYNC_MAX_US;
+    TRY(sites_change_last(f->opt.store, &last, err));
+    atomic_fetch_add(&f->waiting, 1);
+    while (atomic_load(&f->shown_seq) < last.seq && clock_monotonic_us() < until && !atomic_load(&f->stop))
+        clock_sleep_us(HURRY_US);
+    atomic_fetch_sub(&f->waiting, 1);
+    if (atomic_load(&f->shown_seq) >= last.seq)
+        return RC_OK;
+    return err_set(err, RC_BUSY, "It is done in the store, but the map has not followed yet; look again in a moment.");
 }
 
 /* ---- beginning and end ---- */
@@ -254,7 +273,8 @@ static void *follow(void *arg)
     while (!atomic_load(&f->stop)) {
         if (flow_follower_poll(f, &err) != RC_OK)
             log_line(LOG_ERROR, "atlas.follow", "error=\"%s\"", err.text);
-        for (int slept = 0; slept < FLOW_POLL_US && !atomic_load(&f->stop); slept += SLICE_US)
+        clock_sleep_us(HURRY_US);
+        for (int slept = 0; slept < FLOW_POLL_US && !atomic_load(&f->stop) && !atomic_load(&f->waiting); slept += SLICE_US)
             clock_sleep_us(SLICE_US);
     }
     return NULL;

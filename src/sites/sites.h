@@ -81,8 +81,8 @@ struct sites_page {
     struct str next; /* cursor of the next page; empty: this was the last */
     int64_t matched; /* all pages together, of what this viewer may see; -1 when not asked for */
 };
-/* Sites in the order of their cells; those without a place last (and in no box). cursor empty: the first page; one not
- * given out by this function is RC_INVALID. */
+/* Sites in the order of their cells; those without a place last (and in no box). cursor empty: the first page; one of
+ * another form is RC_INVALID; one whose site is gone from view goes on from that place. */
 MUST_CHECK enum rc sites_list(struct store *st, const struct sites_filter *filter, const struct viewer *viewer,
                               struct str cursor, size_t limit, bool want_matched, struct arena *mem,
                               struct sites_page *out, struct err *err);

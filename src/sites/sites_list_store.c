@@ -112,7 +112,7 @@ enum rc sites_range_count(struct store_tx *tx, const struct sites_where *w, int6
 
 /* ---- a page ---- */
 
-static const struct store_sql ID_SQL = {"SELECT id FROM site WHERE public_id = ?1"};
+static const struct store_sql ID_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.public_id = ?1"};
 
 /* What leaves names a site by its random id, never by the inner one. */
 static struct str cursor_format(struct arena *mem, const struct sites_key *key, struct uuid public_id)
@@ -124,7 +124,9 @@ static struct str cursor_format(struct arena *mem, const struct sites_key *key, 
     return str_hex(mem, b, sizeof b);
 }
 
-static enum rc cursor_parse(struct store_tx *tx, struct str text, struct sites_key *out, struct err *err)
+/* One whose site is hidden by now goes on from its cell, like one of a site that never was: neither tells of it. */
+static enum rc cursor_parse(struct store_tx *tx, const struct viewer *viewer, struct str text, struct arena *mem,
+                            struct sites_key *out, struct err *err)
 {
     uint8_t b[24];
     uint64_t cell = 0;
@@ -135,10 +137,13 @@ static enum rc cursor_parse(struct store_tx *tx, struct str text, struct sites_k
         cell = cell << 8 | b[i];
     struct store_arg args[] = {SA_BLOB(b + 8, 16)};
     TRY(store_query(tx, &ID_SQL, args, SA_N(args), &rows, err));
-    bool found = store_next(rows);
-    *out = (struct sites_key){(int64_t)cell, found ? store_uuid(rows, 0) : (struct uuid){{0}}};
-    TRY(store_finish(rows, err));
-    return found ? RC_OK : err_set(err, RC_INVALID, "the cursor is not one given out here; begin again without it");
+    *out = (struct sites_key){.cell = (int64_t)cell};
+    if (store_next(rows)) {
+        struct site s = sites_row(rows, false, mem);
+        if (sites_view(viewer, &s) != VIEW_DENIED)
+            out->id = s.id;
+    }
+    return store_finish(rows, err);
 }
 
 struct list {
@@ -183,7 +188,7 @@ static enum rc list_read(struct store_tx *tx, void *ctx, struct err *err)
     struct site *sites = ARENA_NEW_N(l->mem, struct site, want);
     struct sites_key *keys = ARENA_NEW_N(l->mem, struct sites_key, want);
     if (!is_first)
-        TRY(cursor_parse(tx, l->cursor, &after, err));
+        TRY(cursor_parse(tx, l->viewer, l->cursor, l->mem, &after, err));
     for (size_t i = 0; i < n && got < want; i++) {
         size_t more;
         if (!is_first && is_done(&ranges[i], &after))

@@ -3,14 +3,14 @@
  * A server for the API's tests: a fresh data directory with the seed, an account per role, one hidden and one coarse
  * site; prints "ready PORT", serves until SIGTERM.
  *
- * usage: api_server DIR [--empty] [--proof-waiting N] [--workers N] [--request-ms N]
+ * usage: api_server --routes | DIR [--empty] [--proof-waiting N] [--workers N] [--request-ms N]
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/app.h"
+#include "api/api_int.h"
 #include "base/file.h"
 #include "flow/atlas.h"
 #include "flow/imports.h"
@@ -129,6 +129,12 @@ static void add_cluster(struct setup *s)
     buf_fini(&b);
 }
 
+static enum rc settle(void *ctx, struct err *err)
+{
+    struct setup *s = ctx;
+    return flow_follower_sync(s->follower, err);
+}
+
 static void fill(struct setup *s)
 {
     struct flow_seed_report seeded;
@@ -146,6 +152,8 @@ static void fill(struct setup *s)
     struct flow_follower_options follow = {.store = s->app.store, .dir = s->dir, .live = s->live};
     must(flow_follower_open(&follow, &s->follower, &err), &err);
     must(flow_follower_start(s->follower, &err), &err);
+    s->app.sites_changed = settle;
+    s->app.sites_changed_ctx = s;
 }
 
 static void ready(void *ctx, const char *where, int port)
@@ -168,12 +176,24 @@ static void close_rooms(struct setup *s)
     arena_fini(&s->mem);
 }
 
+/* "METHOD TAB path TAB who TAB flags": what the leak test must know how to ask. */
+static int routes_print(void)
+{
+    static const char *const WHO[] = {"open", "reviewer", "coordinator"};
+    for (size_t i = 0; i < api_routes_count(); i++)
+        printf("%s\t%s\t%s\t%s\n", http_method_name(API_ROUTES[i].method), API_ROUTES[i].pattern, WHO[API_ROUTES[i].access],
+               API_ROUTES[i].flags & API_ANY_VIEWER ? "anyone" : "-");
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct setup s = {.options = {.listen = "127.0.0.1:0", .ready = ready, .stop_ms = 5000}};
     struct err err;
     if (argc < 2)
         return 2;
+    if (strcmp(argv[1], "--routes") == 0)
+        return routes_print();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_signal);
     arena_init(&s.mem);
