@@ -398,6 +398,28 @@ void atlas_each_box(const struct atlas *a, const struct geo_box *b, geo_each_fn 
         geo_index_each_box(&a->delta->added.index, b, through_each, &t);
 }
 
+void atlas_each_in_shape(const struct atlas *a, const struct geo_shape *s, geo_each_fn fn, void *ctx)
+{
+    struct through t = {.a = a, .fn = fn, .ctx = ctx};
+    if (!a->delta) {
+        geo_index_each_in_shape(&a->index, s, fn, ctx);
+        return;
+    }
+    geo_index_each_in_shape(&a->index, s, through_each, &t);
+    t.shift = (uint32_t)a->sites;
+    if (!t.is_stopped)
+        geo_index_each_in_shape(&a->delta->added.index, s, through_each, &t);
+}
+
+size_t atlas_count_in_shape(const struct atlas *a, const struct geo_shape *s)
+{
+    size_t n = geo_index_count_in_shape(&a->index, s);
+    if (!a->delta)
+        return n;
+    return n - geo_index_count_in_shape(&a->delta->removed.index, s) +
+           geo_index_count_in_shape(&a->delta->added.index, s);
+}
+
 /* --- walking ----------------------------------------------------------------------------------------------------- */
 
 size_t atlas_cell_bound(const uint64_t *cell, size_t n, size_t from, uint64_t at)

@@ -15,7 +15,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/str.h"
-#include "geo/index.h"
+#include "geo/index_shape.h"
 
 enum {
     ATLAS_NAME_MAX = 120, /* bytes kept of a name, cut at a character */
@@ -83,6 +83,8 @@ size_t atlas_near(const struct atlas *a, struct geo_point p, size_t n, struct ge
 void atlas_within(const struct atlas *a, struct geo_point p, double radius_m, geo_each_fn fn, void *ctx);
 size_t atlas_count_box(const struct atlas *a, const struct geo_box *b);
 void atlas_each_box(const struct atlas *a, const struct geo_box *b, geo_each_fn fn, void *ctx);
+void atlas_each_in_shape(const struct atlas *a, const struct geo_shape *s, geo_each_fn fn, void *ctx);
+size_t atlas_count_in_shape(const struct atlas *a, const struct geo_shape *s);
 
 /* What a tile shows at one place: a single site or a cluster. */
 struct atlas_mark {

@@ -16,7 +16,8 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
-#include "geo/index.h"
+#include "geo/index_shape.h"
+#include "geo/polygon.h"
 
 enum { MOST = 3000, QUESTIONS = 60 };
 
@@ -228,6 +229,61 @@ static void boxes_equal_brute_force(void **state)
     }
 }
 
+/* Stars with holes, bands along the antimeridian and round the poles, slivers, corners on points. */
+static size_t any_ring(const struct cloud *c, struct geo_point *at, size_t points)
+{
+    struct geo_point centre = any_point();
+    double reach = pow(10, between(-4, 2));
+    for (size_t i = 0; i < points; i++) {
+        double r = reach * between(0.2, 1), angle = 6.283185307179586 * (double)i / (double)points;
+        at[i] = (struct geo_point){fmax(-90, fmin(90, centre.lat_deg + r * sin(angle))),
+                                   fmax(-180, fmin(180, centre.lon_deg + 2 * r * cos(angle)))};
+        if (prng_below(&rng, 10) == 0)
+            at[i] = geo_index_point(&c->ix, prng_below(&rng, c->ix.n));
+    }
+    at[points] = at[0];
+    return points + 1;
+}
+
+struct in_shape {
+    const struct cloud *c;
+    const struct geo_shape *s;
+    size_t at, n;
+};
+
+/* Every point between the last one given and this one must be outside. */
+static bool check_inside(void *ctx, uint32_t index, double distance_m)
+{
+    struct in_shape *q = ctx;
+    (void)distance_m;
+    for (; q->at < index; q->at++)
+        assert_false(geo_shape_holds(q->s, geo_index_point(&q->c->ix, q->at)));
+    assert_true(geo_shape_holds(q->s, geo_index_point(&q->c->ix, q->at++)));
+    q->n++;
+    return true;
+}
+
+static void shapes_equal_brute_force(void **state)
+{
+    (void)state;
+    static struct geo_point at[8][64];
+    for (int turn = 0; turn < 12; turn++) {
+        struct cloud *c = cloud_new(turn < 3 ? (size_t)turn + 1 : 1 + prng_below(&rng, MOST));
+        for (int i = 0; i < QUESTIONS; i++) {
+            struct geo_ring rings[8];
+            struct geo_shape s = {.rings = rings, .rings_n = prng_below(&rng, 8)};
+            for (size_t k = 0; k < s.rings_n; k++)
+                rings[k] = (struct geo_ring){at[k], any_ring(c, at[k], 3 + prng_below(&rng, 60))};
+            struct in_shape q = {.c = c, .s = &s};
+            geo_index_each_in_shape(&c->ix, &s, check_inside, &q);
+            for (; q.at < c->ix.n; q.at++)
+                assert_false(geo_shape_holds(&s, geo_index_point(&c->ix, q.at)));
+            assert_int_equal(geo_index_count_in_shape(&c->ix, &s), q.n);
+        }
+        cloud_free(c);
+    }
+}
+
 static void a_visitor_may_stop(void **state)
 {
     (void)state;
@@ -279,7 +335,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nearest_equals_brute_force), cmocka_unit_test(within_equals_brute_force),
-        cmocka_unit_test(boxes_equal_brute_force),    cmocka_unit_test(a_visitor_may_stop),
+        cmocka_unit_test(boxes_equal_brute_force),    cmocka_unit_test(shapes_equal_brute_force),
+           cmocka_unit_test(a_visitor_may_stop),
         cmocka_unit_test(damaged_blocks_do_no_harm),
     };
     return cmocka_run_group_tests(tests, seed_rng, NULL);

@@ -294,6 +294,17 @@ static void same_places(const struct atlas *live, const struct atlas *scratch, s
         atlas_within(live, p, radius, see_index, &a);
         atlas_within(scratch, p, radius, see_index, &b);
         same_ids(&a, &b);
+        double reach = pow(10, made_between(r, -2, 1.5));
+        struct geo_point corner[] = {{p.lat_deg - reach, p.lon_deg},
+                                     {p.lat_deg, p.lon_deg + reach},
+                                     {p.lat_deg + reach, p.lon_deg - reach},
+                                     {p.lat_deg - reach, p.lon_deg}};
+        struct geo_ring ring = {corner, 4};
+        struct geo_shape shape = {.rings = &ring, .rings_n = 1};
+        atlas_each_in_shape(live, &shape, see_index, &a);
+        atlas_each_in_shape(scratch, &shape, see_index, &b);
+        assert_true(a.n == atlas_count_in_shape(live, &shape) && b.n == atlas_count_in_shape(scratch, &shape));
+        same_ids(&a, &b);
         struct geo_near x[40], y[40];
         size_t want = 1 + prng_below(r, 40), n = atlas_near(live, p, want, x);
         assert_int_equal(n, atlas_near(scratch, p, want, y));
