@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// Builds dist/: index.html, assets/ with hashed names, basemap/countries.geojson. dist/areas is written afterwards by
-// tools/areas.mjs. The folder is never emptied first, since the C build may be reading it: new names appear, then the
+// Builds dist/: index.html, assets/ with hashed names, basemap/countries.json, sw.js, and what lies in
+// public/. dist/areas is written afterwards by tools/areas.mjs. The folder is never emptied first, since the C build may be reading it: new names appear, then the
 // assets that the new index.html no longer knows are removed.
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 import { basemap } from "./tools/basemap.mjs";
+import { offline } from "./tools/offline.mjs";
 
 function dropStaleAssets(): Plugin {
   return {
@@ -15,8 +16,8 @@ function dropStaleAssets(): Plugin {
     apply: "build",
     writeBundle(options, bundle) {
       const dir = options.dir ?? "dist";
-      for (const name of readdirSync(join(dir, "assets"))) {
-        if (!(`assets/${name}` in bundle)) rmSync(join(dir, "assets", name));
+      for (const folder of ["assets", "basemap"]) {
+        for (const name of readdirSync(join(dir, folder))) if (!(`${folder}/${name}` in bundle)) rmSync(join(dir, folder, name));
       }
     },
   };
@@ -25,7 +26,7 @@ function dropStaleAssets(): Plugin {
 const api = process.env.FANE_API ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
-  plugins: [svelte(), basemap(), dropStaleAssets()],
+  plugins: [svelte(), basemap(), offline(), dropStaleAssets()],
   worker: { format: "es" },
   build: {
     target: ["es2022", "chrome100", "firefox100", "safari16"],

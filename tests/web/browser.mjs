@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 const web = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "web");
 const require = createRequire(join(web, "package.json"));
 const chromium = process.env.FANE_CHROMIUM ?? "/usr/bin/chromium";
-export const sizes = { phone: { width: 390, height: 844 }, desk: { width: 1440, height: 900 } };
+export const sizes = { phone: { width: 360, height: 800 }, desk: { width: 1440, height: 900 } };
 
 function skip(why) {
   console.log(`web: skipped: ${why}`);
@@ -19,7 +19,7 @@ function skip(why) {
 
 export async function startBrowser() {
   if (!existsSync(chromium)) skip(`no ${chromium} (Debian package chromium)`);
-  if (!existsSync(join(web, "dist", "index.html"))) skip("web/dist is not built (./dev build)");
+  if (!existsSync(join(process.env.FANE_DIST ?? join(web, "dist"), "index.html"))) skip("web/dist is not built (./dev build)");
   if (!existsSync(join(web, "node_modules", "playwright-core"))) skip("web/node_modules is missing (npm ci in web/)");
   const { chromium: engine } = require("playwright-core");
   return engine.launch({
@@ -47,7 +47,7 @@ export async function visitor(browser, origin, { size = "desk", language = "en",
     });
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(Number(process.env.FANE_PATIENCE ?? 20_000));
   return { context, page, faults, allow, requests, origin, go: (path) => page.goto(origin + path, { waitUntil: "load" }) };
 }
 

@@ -12,12 +12,13 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const dist = join(root, "web", "dist");
+const dist = process.env.FANE_DIST ?? join(root, "web", "dist");
 const require = createRequire(join(root, "web", "package.json"));
 const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
-  ".json": "application/json", ".geojson": "application/geo+json", ".svg": "image/svg+xml" };
+  ".json": "application/json", ".geojson": "application/geo+json", ".svg": "image/svg+xml",
+  ".webmanifest": "application/manifest+json" };
 const policy = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
-  "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+  "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 function csv(path) {
   const text = readFileSync(path, "utf8");
@@ -99,12 +100,34 @@ function features(points, z, x, y, props) {
   }));
 }
 
+/** Cells of zoom 15 (of tile zoom + 5 further out) in which two religions stand. */
+function squares(z, x, y) {
+  const zoom = Math.min(15, z + 5), n = 2 ** zoom, per = 2 ** (zoom - z), side = 4096 / per;
+  const cells = new Map();
+  for (const { json: s } of sites) {
+    const [wx, wy] = world(s);
+    const cx = Math.floor(wx * n), cy = Math.floor(wy * n);
+    if (Math.floor(cx / per) !== x || Math.floor(cy / per) !== y) continue;
+    const key = `${cx}/${cy}`;
+    if (!cells.has(key)) cells.set(key, { cx: (cx % per) * side, cy: (cy % per) * side, all: [] });
+    cells.get(key).all.push(s.religion);
+  }
+  return [...cells.values()].filter((c) => new Set(c.all).size > 1).map(({ cx, cy, all }) => ({
+    type: 3, geometry: [[[cx, cy], [cx + side, cy], [cx + side, cy + side], [cx, cy + side], [cx, cy]]],
+    tags: { faiths: new Set(all).size, sites: all.length, places: 1,
+      diversity: 1 - [...new Set(all)].reduce((a, r) => a + (all.filter((v) => v === r).length / all.length) ** 2, 0) },
+  }));
+}
+
 export async function startMock() {
   const vtpbf = await import(require.resolve("@maplibre/vt-pbf"));
   const encode = (layers) => Buffer.from(vtpbf.fromGeojsonVt(layers, { version: 2, extent: 4096 }));
   const users = { rita: { role: "reviewer", password: "a reviewer's password" }, cora: { role: "coordinator", password: "a coordinator's password" } };
   const sessions = new Map();
-  const reports = [];
+  const reports = [], suggestions = [];
+  const hidden = new Map();
+  const joins = [{ id: uuidOf("join"), state: "open", score: 0.71, reasons: ["42 m apart", "names alike: 0.83"], a: sites[0].json, b: { ...sites[1].json, denomination: "catholic" } }];
+  const shown = () => sites.map((s) => s.json).filter((s) => !hidden.has(s.id));
 
   const server = createServer(async (req, res) => {
     const url = new URL(req.url, "http://localhost");
@@ -141,16 +164,39 @@ export async function startMock() {
     if (path === "/api/v1/vocab") return json(200, vocab);
     if (path === "/api/v1/sites") {
       const text = (q.get("q") ?? "").toLowerCase();
-      return page(sites.map((s) => s.json).filter((s) => inBox(s) && ["religion", "kind", "class", "country"].every((k) => !q.get(k) || s[k] === q.get(k)) &&
+      return page(shown().filter((s) => (q.get("heritage") !== "1" || s.whs_year !== null) && inBox(s) && ["religion", "kind", "class", "country"].every((k) => !q.get(k) || s[k] === q.get(k)) &&
         (!text || Object.values(s.names).some((v) => v.toLowerCase().includes(text)))), "sites");
     }
+    if (path === "/api/v1/search") {
+      const text = (q.get("q") ?? "").toLowerCase();
+      const hits = shown().flatMap((s) => Object.values(s.names).filter((v) => v.toLowerCase().includes(text)).slice(0, 1).map((matched) => ({ ...s, matched, score: 1 })));
+      return json(200, { hits: hits.slice(0, Number(q.get("limit") ?? 10)) });
+    }
+    if ((m = /^\/api\/v1\/sites\/([^/]+)\/qr\.svg$/.exec(path))) {
+      return send(200, types[".svg"], '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 29 29"><rect width="29" height="29" fill="#fff"/><path d="M4 4h7v7h-7z"/></svg>');
+    }
+    if ((m = /^\/api\/v1\/sites\/([^/]+)\/(hide|visibility)$/.exec(path))) {
+      if (who?.role !== "coordinator" || req.headers["x-csrf-token"] !== who.csrf) return problem(403, "This needs the role coordinator.");
+      const { id, code, name } = sites.find((s) => s.json.id === m[1])?.json ?? {};
+      if (!id) return problem(404, "There is nothing under this address.");
+      hidden.set(id, { id: uuidOf(id), site: { id, code, name }, visibility: body.visibility ?? "hidden", back: "public", asked_by: who.name, asked_reason: body.reason, opened: new Date().toISOString() });
+      return json(200, { id });
+    }
+    if (path === "/api/v1/visibility/reviews") return reviewer ? page([...hidden.values()], "reviews") : problem(401, "Sign in to do this.");
+    if ((m = /^\/api\/v1\/visibility\/reviews\/([^/]+)\/decide$/.exec(path))) {
+      for (const [site, r] of hidden) if (r.id === m[1]) hidden.delete(site);
+      return json(200, { id: m[1] });
+    }
     if ((m = /^\/api\/v1\/sites\/(.+)$/.exec(path))) {
-      const found = sites.find((s) => s.json.id === m[1]);
+      const found = sites.find((s) => s.json.id === m[1] && !hidden.has(m[1]));
       if (!found) return problem(404, "There is nothing under this address.");
       const near = sites.map((s) => s.json).filter((s) => s.religion !== found.json.religion)
         .map((s) => ({ id: s.id, name: s.name, religion: s.religion, kind: s.kind, distance_m: Math.round(miles(s, found.json)) }))
         .filter((s) => s.distance_m <= 2000).sort((a, b) => a.distance_m - b.distance_m).slice(0, 12);
-      return json(200, { ...found.json, footprint: null, neighbours: near, incidents: seen.filter((i) => i.sites.some((s) => s.id === m[1])),
+      const round = shown().filter((s) => miles(s, found.json) <= 1000);
+      const counts = [...new Set(round.map((s) => s.religion))].map((r) => round.filter((s) => s.religion === r).length);
+      const ground = { sites: round.length, faiths: counts.length, diversity: 1 - counts.reduce((a, c) => a + (c / round.length) ** 2, 0), radius_m: 1000 };
+      return json(200, { ...found.json, note: found.note, shared_ground: ground, footprint: null, neighbours: near, incidents: seen.filter((i) => i.sites.some((s) => s.id === m[1])),
         sources: [{ source: "fane-seed", licence: "CC0-1.0", release: "1", external_id: found.slug, imported: "2026-01-02T00:00:00Z", text: found.source }] });
     }
     if (path === "/api/v1/incidents") {
@@ -183,8 +229,29 @@ export async function startMock() {
       reports.unshift({ receipt, id: randomUUID(), state: "received", received: new Date().toISOString(), updated: new Date().toISOString(), ...body });
       return json(201, { receipt });
     }
-    if (path === "/api/v1/reports/status") {
-      const found = reports.find((r) => r.receipt === body.receipt);
+    if (path === "/api/v1/suggestions" && req.method === "POST") {
+      const receipt = randomBytes(16).toString("hex").toUpperCase().replace(/(.{4})(?=.)/g, "$1-");
+      suggestions.push({ receipt, id: randomUUID(), state: "received", received: new Date().toISOString(), urgent: body.changes?.hide === true, ...body });
+      return json(201, { receipt });
+    }
+    if (path === "/api/v1/suggestions") {
+      return reviewer ? page(suggestions.filter((s) => s.state === "received").map(({ receipt: _, ...s }) => s), "suggestions") : problem(401, "Sign in to do this.");
+    }
+    if ((m = /^\/api\/v1\/suggestions\/([^/]+)\/decide$/.exec(path))) {
+      const found = suggestions.find((s) => s.id === m[1]);
+      if (!reviewer || !found) return problem(reviewer ? 404 : 401, "There is nothing under this address.");
+      found.state = body.accept ? "accepted" : "rejected";
+      return json(200, { id: found.id, state: found.state });
+    }
+    if (path === "/api/v1/joins") return reviewer ? page(joins.filter((p) => p.state === (q.get("state") ?? "open")), "joins") : problem(401, "Sign in to do this.");
+    if ((m = /^\/api\/v1\/joins\/([^/]+)\/(decide|undo)$/.exec(path))) {
+      const found = joins.find((p) => p.id === m[1]);
+      if (!reviewer || !found) return problem(reviewer ? 404 : 401, "There is nothing under this address.");
+      found.state = m[2] === "undo" ? "open" : body.same ? "joined" : "separate";
+      return json(200, { id: found.id, state: found.state });
+    }
+    if (path === "/api/v1/reports/status" || path === "/api/v1/suggestions/status") {
+      const found = (path.includes("reports") ? reports : suggestions).find((r) => r.receipt === body.receipt);
       return found ? json(200, { state: found.state, updated: found.updated }) : problem(404, "No report has this receipt.");
     }
     if (path === "/api/v1/reports") return reviewer ? page(reports.map(({ receipt: _, ...r }) => r), "reports") : problem(401, "Sign in to do this.");
@@ -198,7 +265,8 @@ export async function startMock() {
     if ((m = /^\/tiles\/(\w+)\/(\d+)\/(\d+)\/(\d+)\.mvt$/.exec(path))) {
       const [z, x, y] = m.slice(2).map(Number);
       const layers = m[1] === "sites"
-        ? { sites: { features: features(sites.map((s) => s.json).filter((s) => !q.get("religion") || s.religion === q.get("religion")), z, x, y, (s) => ({ id: s.id, name: s.name, religion: s.religion, kind: s.kind, class: s.class })) } }
+        ? { sites: { features: features(shown().filter((s) => !q.get("religion") || s.religion === q.get("religion")), z, x, y, (s) => ({ id: s.id, name: s.name, religion: s.religion, kind: s.kind, class: s.class })) } }
+        : m[1] === "ground" ? { ground: { features: squares(z, x, y) } }
         : { incidents: { features: features(seen, z, x, y, (i) => ({ id: i.id, type: i.type })) } };
       return send(200, "application/vnd.mapbox-vector-tile", encode(layers));
     }

@@ -59,8 +59,17 @@ async function startReal() {
   }
 }
 
+/** What this server answers: an address that it does not know is 404, whoever asks. */
+async function abilities(origin) {
+  const paths = { search: "/api/v1/search?q=a", suggestions: "/api/v1/suggestions", joins: "/api/v1/joins", visibility: "/api/v1/visibility/reviews", ground: "/api/v1/ground" };
+  const known = await Promise.all(Object.entries(paths).map(async ([k, p]) => [k, (await fetch(origin + p)).status !== 404]));
+  return Object.fromEntries(known);
+}
+
 export async function startServer() {
-  if (bin && existsSync(bin)) return startReal();
-  console.log("web: no FANE_BIN: the stand-in server is used");
-  return { ...(await startMock()), hotspots: true, log: () => "" };
+  const real = Boolean(bin && existsSync(bin));
+  if (!real) console.log("web: no FANE_BIN: the stand-in server is used");
+  const server = real ? await startReal() : { ...(await startMock()), hotspots: true, log: () => "" };
+  server.has = real ? await abilities(server.origin) : { search: true, suggestions: true, joins: true, visibility: true, ground: true };
+  return server;
 }

@@ -3,3 +3,7 @@
 declare module "virtual:basemap" {
   export const worldUrl: string;
 }
+declare module "virtual:countries" {
+  const codes: string[];
+  export default codes;
+}

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
 // Vite plugin: the base map, from the npm package world-atlas (Natural Earth, public domain), in two grains.
-//   world    1:110 million, loaded first: small enough for a slow line.
-//   detail   1:50 million rounded to 0.01 degrees, dist/basemap/countries.geojson, loaded when somebody zooms in.
+//   world    1:110 million rounded to 0.05 degrees, loaded first: small enough for a slow line.
+//   detail   1:50 million rounded to 0.01 degrees, dist/basemap/countries.json, loaded when somebody zooms in.
+// Both as lists of steps between points, a third of the same as GeoJSON once packed; src/map/world.ts makes GeoJSON of it.
 // Each country carries its ISO alpha-2 code, from which the browser makes the name in the reader's language; where a
 // status is in dispute (data/areas) there is no code, so no name is drawn. Borders are lines of their own, each once, and
 // those that a disputed area has a part in are marked `disputed`.
-// `world` also holds one point per country for its name, inside its largest polygon.
+// `world` also holds one point per country for its name, inside its largest polygon. virtual:countries is the list of the codes.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -52,8 +53,9 @@ function labelPoint(ring) {
   return best.slice(0, 2);
 }
 
-const rounder = (steps) => {
-  const round = (v) => Math.round(v * steps) / steps;
+/** Whole numbers of 1/scale degree. */
+const rounder = (scale) => {
+  const round = (v) => Math.round(v * scale);
   const walk = (c) => (typeof c[0] === "number" ? c.map(round) : c.map(walk));
   return walk;
 };
@@ -118,68 +120,70 @@ function thin(coordinates, depth) {
   return ring.length >= 4 ? ring : [];
 }
 
-/** The borders on land that fit, as one feature; a step over the antimeridian ends a line. */
-function borders(topology, round, disputed, fits) {
+/** A line as one list of numbers: the first point, then the steps from each to the next. */
+const steps = (line) => line.flatMap(([x, y], i) => (i ? [x - line[i - 1][0], y - line[i - 1][1]] : [x, y]));
+
+/** The borders on land that fit; a step over the antimeridian ends a line. */
+function borders(topology, round, fits) {
+  const half = round([180])[0];
   const lines = [];
   for (const line of mesh(topology, topology.objects.countries, (a, b) => a !== b && fits(a, b)).coordinates) {
     let run = [];
     for (const p of round(line)) {
-      if (run.length && Math.abs(p[0] - run[run.length - 1][0]) > 180) { lines.push(run); run = []; }
+      if (run.length && Math.abs(p[0] - run[run.length - 1][0]) > half) { lines.push(run); run = []; }
       if (!run.length || p[0] !== run[run.length - 1][0] || p[1] !== run[run.length - 1][1]) run.push(p);
     }
     lines.push(run);
   }
-  return { type: "Feature", properties: { disputed }, geometry: { type: "MultiLineString", coordinates: lines.filter((l) => l.length > 1) } };
+  return lines.filter((l) => l.length > 1).map(steps);
 }
 
-function countries(file, steps, withPoints) {
+function countries(file, scale, withPoints) {
   const byNumber = new Map(table("iso-3166.csv").map((r) => [r.numeric, r.alpha2]));
   const disputed = new Map(table("world-atlas-exceptions.csv").map((r) => [r.name, r]));
   const topology = JSON.parse(readFileSync(require.resolve(`world-atlas/${file}`), "utf8"));
-  const round = rounder(steps);
-  const features = [];
+  const round = rounder(scale);
+  const land = [], labels = [];
   for (const f of feature(topology, topology.objects.countries).features) {
     const exception = disputed.get(f.properties.name);
     const open = exception?.disputed === "yes";
     const code = open ? "" : exception ? exception.alpha2 : byNumber.get(f.id) ?? "";
-    const coordinates = thin(round(polygonsOf(f.geometry)), 3);
-    if (coordinates.length === 0) continue;
-    features.push({ type: "Feature", properties: { code }, geometry: { type: "MultiPolygon", coordinates } });
+    const polygons = polygonsOf(f.geometry);
+    const rounded = thin(round(polygons), 3);
+    if (rounded.length === 0) continue;
+    land.push([code, rounded.map((polygon) => polygon.map(steps))]);
     if (!withPoints || !code) continue;
-    const rings = coordinates.map((polygon) => polygon[0]);
+    const rings = polygons.map((polygon) => polygon[0]);
     const largest = rings.reduce((a, b) => (ringArea(b) > ringArea(a) ? b : a));
-    features.push({
-      type: "Feature",
-      properties: { code, label: true, size: Math.round(ringArea(largest) * 10) / 10 },
-      geometry: { type: "Point", coordinates: round(labelPoint(largest)) },
-    });
+    labels.push([code, Math.round(ringArea(largest) * 10) / 10, ...round(labelPoint(largest))]);
   }
   const open = (country) => disputed.get(country.properties.name)?.disputed === "yes";
-  features.push(borders(topology, round, false, (a, b) => !open(a) && !open(b)), borders(topology, round, true, (a, b) => open(a) || open(b)));
-  return JSON.stringify({ type: "FeatureCollection", features });
+  return JSON.stringify({ scale, land, labels, borders: borders(topology, round, (a, b) => !open(a) && !open(b)),
+    disputed: borders(topology, round, (a, b) => open(a) || open(b)) });
 }
 
 export function basemap() {
-  const id = "virtual:basemap";
+  const id = "virtual:basemap", codes = "virtual:countries";
   let build = true;
-  const world = () => countries("countries-110m.json", 100, true);
+  const world = () => countries("countries-110m.json", 20, true);
   const detail = () => countries("countries-50m.json", 100, false);
   return {
     name: "basemap",
     configResolved(config) { build = config.command === "build"; },
-    resolveId(source) { return source === id ? `\0${id}` : undefined; },
+    resolveId(source) { return source === id || source === codes ? `\0${source}` : undefined; },
     load(loaded) {
+      if (loaded === `\0${codes}`) return `export default "${table("iso-3166.csv").map((r) => r.alpha2).sort().join(" ")}".split(" ");`;
       if (loaded !== `\0${id}`) return undefined;
       if (!build) return `export const worldUrl = "/basemap/world.geojson";`;
       const ref = this.emitFile({ type: "asset", name: "world.json", source: world() });
       return `export const worldUrl = import.meta.ROLLUP_FILE_URL_${ref};`;
     },
     buildStart() {
-      if (build) this.emitFile({ type: "asset", fileName: "basemap/countries.geojson", source: detail() });
+      if (build) this.emitFile({ type: "asset", fileName: "basemap/countries.json", source: detail() });
     },
     configureServer(server) {
       server.middlewares.use("/basemap/", (req, res) => {
-        res.setHeader("content-type", "application/geo+json");
+        res.setHeader("content-type", "application/json");
         res.end(req.url?.includes("world") ? world() : detail());
       });
     },

@@ -17,9 +17,12 @@ export interface Source {
   external_id?: string; imported?: string; text?: string;
 }
 export interface Neighbour { id: string; name: string; religion: string; kind: string; distance_m: number }
+/** Of the sites within radius_m; the page says what `diversity` means (ground.definition). */
+export interface SharedGround { faiths: number; sites: number; diversity: number; radius_m: number }
 export interface SiteDetail extends Site {
-  footprint: unknown; sources: Source[]; incidents: Incident[]; neighbours: Neighbour[];
+  note?: string; footprint: unknown; sources: Source[]; incidents: Incident[]; neighbours: Neighbour[]; shared_ground?: SharedGround | null;
 }
+export interface Hit extends Site { matched: string; score: number }
 export interface IncidentLink { id: string; name: string; score: number; reasons: string[] }
 export interface Incident {
   id: string; code: string; title: string; date: string | null; date_precision: string;
@@ -43,6 +46,17 @@ export interface Warning {
 export interface Report {
   id: string; state: string; received: string; updated?: string; erased?: boolean;
   text?: string; type?: string | null; lat?: number | null; lon?: number | null;
+}
+export interface Suggestion {
+  id: string; state: string; received: string; urgent?: boolean; erased?: boolean; site: string | null;
+  changes: { names?: Record<string, string>; religion?: string; kind?: string; closed?: boolean; not_religious?: boolean; hide?: boolean };
+  text?: string; lat?: number | null; lon?: number | null;
+}
+export interface JoinPair { id: string; state: string; score: number; reasons: string[]; a: Site; b: Site }
+export type Visibility = "public" | "coarse" | "hidden";
+export interface VisibilityReview {
+  id: string; site: Pick<Site, "id" | "code" | "name">; visibility: Visibility; back: Visibility; precision_m?: number | null;
+  asked_by?: string | null; asked_reason?: string; opened: string;
 }
 /** The numbers behind a warning or a hotspot; a warning whose run is gone still carries the first few. */
 export type Evidence = Pick<Cluster, "lat" | "lon" | "radius_km"> & Partial<Omit<Cluster, "lat" | "lon" | "radius_km">>;
@@ -72,8 +86,8 @@ export function query(params: Query): string {
   return text ? `?${text}` : "";
 }
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const headers: Record<string, string> = { accept: "application/json" };
+async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, more: Record<string, string> = {}): Promise<T> {
+  const headers: Record<string, string> = { accept: "application/json", ...more };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET" && clientState.csrf) headers["x-csrf-token"] = clientState.csrf;
   let response: Response;
@@ -108,5 +122,5 @@ export async function getAll<T>(path: string, key: string, params: Query = {}, m
   } while (cursor && list.length < most);
   return { list, matched };
 }
-export const post = <T>(path: string, body: unknown = {}) => call<T>("POST", path, body);
+export const post = <T>(path: string, body: unknown = {}, headers: Record<string, string> = {}) => call<T>("POST", path, body, undefined, headers);
 export const remove = (path: string) => call<null>("DELETE", path);

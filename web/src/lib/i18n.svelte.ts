@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
 // The reader's language: which message file is loaded, the direction of the page, and Intl's way with numbers, dates and
-// names of countries. The choice is kept in sessionStorage only: a device that is searched later should not tell that its
+// names of countries. `machine`: no speaker has read the translation yet; the menu says so. The choice is kept in sessionStorage only: a device that is searched later should not tell that its
 // owner came here.
 import { formatMessage, type Args } from "./message.ts";
 
 export const languages = [
-  { code: "en", name: "English", dir: "ltr" },
-  { code: "ar", name: "العربية", dir: "rtl" },
+  { code: "ar", name: "العربية", dir: "rtl", machine: true },
+  { code: "en", name: "English", dir: "ltr", machine: false },
 ] as const;
 export type Language = (typeof languages)[number]["code"];
 
@@ -68,6 +68,12 @@ function once<T>(key: string, make: () => T): T {
 
 export function formatNumber(n: number, digits?: number): string {
   return once(`n${digits}`, () => new Intl.NumberFormat(code, digits === undefined ? {} : { maximumSignificantDigits: digits })).format(n);
+}
+
+/** Codes and names of all countries, in the order of the reader's alphabet. */
+export function countries(codes: string[]): [string, string][] {
+  const compare = once("collate", () => new Intl.Collator(code).compare);
+  return codes.map((c): [string, string] => [c, countryName(c)]).filter(([c, name]) => name !== c).sort((a, b) => compare(a[1], b[1]));
 }
 
 /** "2019-03-15" or an instant; a coarser precision shows no more than it knows. */

@@ -4,11 +4,13 @@
 // sent to the server.
 import type { Layers, View } from "../map/map.ts";
 
-export interface Filters { religion: string; class: string; since: string; until: string }
+export interface Filters { religion: string; class: string; country: string; heritage: string; since: string; until: string }
 export interface Place { view: View; filters: Filters; layers: Layers; site: string }
 
-export const plainLayers = (): Layers => ({ sites: true, incidents: true, context: false, warnings: true, hotspots: true });
+export const plainLayers = (): Layers => ({ sites: true, ground: false, incidents: true, context: false, warnings: true, hotspots: true });
 const day = /^\d{4}-\d{2}-\d{2}$/;
+
+export const noFilters = (): Filters => ({ religion: "", class: "", country: "", heritage: "", since: "", until: "" });
 
 export function readPlace(hash: string, start: View): Place {
   const p = new URLSearchParams(hash.replace(/^#/, ""));
@@ -20,7 +22,9 @@ export function readPlace(hash: string, start: View): Place {
   if (on !== null) for (const k of Object.keys(layers) as (keyof Layers)[]) layers[k] = on.split(",").includes(k);
   return {
     view: ok ? { zoom, lat, lon } : start,
-    filters: { religion: p.get("religion") ?? "", class: p.get("class") ?? "", since: date("since"), until: date("until") },
+    filters: { religion: p.get("religion") ?? "", class: p.get("class") ?? "",
+      country: /^[A-Z]{2}$/.test(p.get("country") ?? "") ? (p.get("country") as string) : "", heritage: p.get("heritage") === "1" ? "1" : "",
+      since: date("since"), until: date("until") },
     layers,
     site: p.get("site") ?? "",
   };

@@ -13,8 +13,10 @@ const table: [RegExp, string, Loader][] = [
   [/^\/list$/, "list", () => import("../pages/ListPage.svelte")],
   [/^\/incidents$/, "incidents", () => import("../pages/IncidentsPage.svelte")],
   [/^\/report$/, "report", () => import("../pages/ReportPage.svelte")],
+  [/^\/suggest$/, "suggest", () => import("../pages/SuggestPage.svelte")],
+  [/^\/embed$/, "embed", () => import("../pages/EmbedPage.svelte")],
   [/^\/status$/, "status", () => import("../pages/StatusPage.svelte")],
-  [/^\/desk(?:\/(?<tab>reports|incidents|hotspots|warnings))?$/, "desk", () => import("../pages/DeskPage.svelte")],
+  [/^\/desk(?:\/(?<tab>reports|incidents|hotspots|warnings|suggestions|joins|visibility))?$/, "desk", () => import("../pages/DeskPage.svelte")],
   [/^\/about$/, "about", () => import("../pages/AboutPage.svelte")],
 ];
 const missing: Loader = () => import("../pages/MissingPage.svelte");

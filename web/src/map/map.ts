@@ -8,13 +8,14 @@ import {
 } from "maplibre-gl";
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
-import { worldUrl } from "virtual:basemap";
 import type { Cluster, Incident, Site, Warning } from "../lib/api.ts";
 import { countryName, locale, t } from "../lib/i18n.svelte.ts";
+import { theme } from "../lib/theme.svelte.ts";
 import { circle } from "./circle.ts";
 import { dark, light } from "./palette.ts";
 import { detailZoom, makeStyle } from "./style.ts";
 import { addSymbols } from "./symbols.ts";
+import { detail, world } from "./world.ts";
 
 setWorkerUrl(workerUrl);
 
@@ -22,33 +23,31 @@ export type Pick =
   | { kind: "site"; id: string }
   | { kind: "incident"; id: string; lat: number; lon: number }
   | { kind: "area"; what: "warning" | "hotspot"; id: string }
+  | { kind: "ground"; faiths: number; sites: number; diversity: number }
   | { kind: "cluster" }
   | { kind: "none"; lat: number; lon: number };
 export interface View { zoom: number; lat: number; lon: number }
 export interface InView { id: string; name: string; religion: string; kind: string }
-export interface Layers { sites: boolean; incidents: boolean; context: boolean; warnings: boolean; hotspots: boolean }
+export interface Layers { sites: boolean; ground: boolean; incidents: boolean; context: boolean; warnings: boolean; hotspots: boolean }
 export interface Found { sites: Site[] | null; incidents: Incident[] | null }
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const darkly = matchMedia("(prefers-color-scheme: dark)");
 const siteLayers = ["sites-one", "found-sites-one"];
 const groupLayers = ["sites-cluster", "found-sites-cluster", "incidents-cluster", "found-incidents-cluster"];
 const incidentLayers = ["incidents-one", "found-incidents-one"];
 
-let worldData: Promise<GeoJSON.FeatureCollection> | undefined;
 /** The coarse base map, with the countries' names in the reader's language. */
-async function world(): Promise<GeoJSON.FeatureCollection> {
-  worldData ??= fetch(worldUrl).then((r) => r.json());
-  const data = await worldData;
-  for (const f of data.features) {
+async function named(): Promise<GeoJSON.FeatureCollection> {
+  const { features } = await world();
+  for (const f of features.features) {
     if (f.properties?.label) f.properties.name = countryName(f.properties.code);
   }
-  return data;
+  return features;
 }
 
 export class FaneMap {
   private map!: MapLibre;
-  private layers: Layers = { sites: true, incidents: true, context: false, warnings: true, hotspots: false };
+  private layers: Layers = { sites: true, ground: false, incidents: true, context: false, warnings: true, hotspots: false };
   private found: Found = { sites: null, incidents: null };
   private warnings: Warning[] = [];
   private hotspots: Cluster[] = [];
@@ -60,9 +59,10 @@ export class FaneMap {
   onmove: (view: View) => void = () => {};
   onidle: () => void = () => {};
 
+  /** plain: the base map alone, to pick a place on. */
   static async create(box: HTMLElement, start: View, options: { plain?: boolean } = {}): Promise<FaneMap> {
     const self = new FaneMap();
-    const style = makeStyle(self.palette, await world(), locale.code);
+    const style = makeStyle(self.palette, await named(), locale.code, { faiths: t("ground.short") });
     if (options.plain) style.layers = style.layers.filter((l) => /^(sea|world|detail|countries|chosen)/.test(l.id));
     self.map = new MapLibre({
       container: box, style, center: [start.lon, start.lat], zoom: start.zoom, minZoom: 0.2, maxZoom: 17,
@@ -84,7 +84,7 @@ export class FaneMap {
     return self;
   }
 
-  private get palette() { return darkly.matches ? dark : light; }
+  private get palette() { return theme.dark ? dark : light; }
 
   private listen(box: HTMLElement): void {
     const map = this.map;
@@ -102,10 +102,14 @@ export class FaneMap {
       map.on("mouseenter", layer, () => { map.getCanvas().style.cursor = "pointer"; });
       map.on("mouseleave", layer, () => { map.getCanvas().style.cursor = ""; });
     }
-    this.recolour = () => void world().then((w) => { this.detail = "no"; map.setStyle(makeStyle(this.palette, w, locale.code), { diff: false }); });
-    darkly.addEventListener("change", this.recolour);
   }
-  private recolour = () => {};
+
+  /** The style anew, when light and dark change. */
+  async recolour(): Promise<void> {
+    const features = await named();
+    this.detail = "no";
+    this.map.setStyle(makeStyle(this.palette, features, locale.code, { faiths: t("ground.short") }), { diff: false });
+  }
 
   /** After each load of the style: symbols, data and visibility again. */
   private dress(): void {
@@ -123,10 +127,9 @@ export class FaneMap {
   private loadDetail(): void {
     if (this.detail !== "no" || !this.ready || this.map.getZoom() < detailZoom - 0.4) return;
     this.detail = "loading";
-    fetch("/basemap/countries.geojson")
-      .then((r) => (r.ok ? r.json() : Promise.reject(new Error(String(r.status)))))
-      .then((data) => {
-        this.source("detail")?.setData(data);
+    detail()
+      .then(({ features }) => {
+        this.source("detail")?.setData(features);
         this.detail = "yes";
         for (const part of ["land", "border", "disputed"]) {
           if (this.map.getLayer(`world-${part}`)) this.map.setLayerZoomRange(`world-${part}`, 0, detailZoom);
@@ -165,7 +168,9 @@ export class FaneMap {
       return;
     }
     const area = this.hits(e, ["hotspots-fill", "warnings-fill"], 0)[0];
+    const shared = this.hits(e, ["ground-fill"], 0)[0]?.properties;
     if (area) this.onpick({ kind: "area", what: area.source === "hotspots" ? "hotspot" : "warning", id: String(area.properties.id) });
+    else if (shared) this.onpick({ kind: "ground", faiths: Number(shared.faiths ?? 0), sites: Number(shared.sites ?? 0), diversity: Number(shared.diversity ?? 0) });
     else this.onpick({ kind: "none", lat: e.lngLat.lat, lon: e.lngLat.wrap().lng });
   }
 
@@ -203,6 +208,7 @@ export class FaneMap {
     };
     show("sites", layers.sites && !found.sites);
     show("found-sites", layers.sites && found.sites !== null);
+    show("ground", layers.ground);
     show("incidents", layers.incidents && !found.incidents);
     show("found-incidents", layers.incidents && found.incidents !== null);
     show("context", layers.context);
@@ -289,9 +295,6 @@ export class FaneMap {
 
   resize(): void { this.map.resize(); }
 
-  destroy(): void {
-    darkly.removeEventListener("change", this.recolour);
-    this.map.remove();
-  }
+  destroy(): void { this.map.remove(); }
 }
 

@@ -74,7 +74,24 @@ function ground(source: string, p: Palette, zoom: { minzoom?: number; maxzoom?: 
 /** From this zoom on the finer base map is drawn, and loaded when first needed. */
 export const detailZoom = 3.6;
 
-export function makeStyle(p: Palette, world: GeoJSON.FeatureCollection, language: string): StyleSpecification {
+export interface Words { faiths: string }
+
+/** Cells where several faiths stand together: hatched, the denser the more diverse; close by, the number of faiths in words. */
+function sharedGround(p: Palette, language: string, words: Words): LayerSpecification[] {
+  const from = { source: "ground", "source-layer": "ground" };
+  const off = { visibility: "none" as const };
+  const diversity: ExpressionSpecification = ["coalesce", ["get", "diversity"], 0];
+  return [
+    { id: "ground-fill", type: "fill", ...from, layout: off,
+      paint: { "fill-pattern": ["case", [">=", diversity, 0.6], "hatch-dense", "hatch"], "fill-opacity": ["interpolate", ["linear"], diversity, 0, 0.55, 0.8, 1] } },
+    { id: "ground-line", type: "line", ...from, layout: off, paint: { "line-color": p.shared, "line-width": 1, "line-opacity": 0.8 } },
+    { id: "ground-label", type: "symbol", ...from, minzoom: 12.5,
+      layout: { ...off, "text-field": ["concat", words.faiths, " ", ["number-format", ["get", "faiths"], { locale: language }]], "text-font": font, "text-size": 12 },
+      paint: { "text-color": p.shared, "text-halo-color": p.countryHalo, "text-halo-width": 1.6 } },
+  ] as LayerSpecification[];
+}
+
+export function makeStyle(p: Palette, world: GeoJSON.FeatureCollection, language: string, words: Words): StyleSpecification {
   const origin = location.origin;
   const number: ExpressionSpecification = ["number-format", count, { locale: language }];
   const tiles = (name: string) => ({
@@ -87,6 +104,8 @@ export function makeStyle(p: Palette, world: GeoJSON.FeatureCollection, language
       detail: { type: "geojson", data: empty },
       sites: tiles("sites"),
       incidents: tiles("incidents"),
+      // cells of 1/32768 of the world's width: a tile of zoom 12 holds them whole, deeper ones are cut from it
+      ground: { ...tiles("ground"), maxzoom: 12 },
       "found-sites": { type: "geojson", data: empty, cluster: true, clusterRadius: 44, clusterMaxZoom: 9 },
       "found-incidents": { type: "geojson", data: empty, cluster: true, clusterRadius: 30, clusterMaxZoom: 6 },
       warnings: { type: "geojson", data: empty },
@@ -102,6 +121,7 @@ export function makeStyle(p: Palette, world: GeoJSON.FeatureCollection, language
         layout: { "text-field": ["get", "name"], "text-font": font, "text-size": ["interpolate", ["linear"], ["zoom"], 2, 11, 7, 15],
           "text-max-width": 7, "text-padding": 6 },
         paint: { "text-color": p.country, "text-halo-color": p.countryHalo, "text-halo-width": 1.2 } },
+      ...sharedGround(p, language, words),
       ...areaLayers("warnings", p.warning),
       ...areaLayers("hotspots", p.hotspot),
       { id: "context-dots", type: "symbol", source: "incidents", "source-layer": "context",

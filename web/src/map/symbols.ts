@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
 // The map's symbols, drawn on a canvas: no sprite is loaded. One image per faith group, and one each for an incident and a
-// context event, whose shape (a ring with a bar, a small cross) no group has.
+// context event, whose shape (a ring with a bar, a small cross) no group has; hatching for shared ground.
 import type { Map as MapLibre } from "maplibre-gl";
 import { groups, outlines } from "../lib/faith.ts";
 import type { Palette } from "./palette.ts";
@@ -23,6 +23,28 @@ function put(map: MapLibre, id: string, g: CanvasRenderingContext2D): void {
   const data = g.getImageData(0, 0, size * scale, size * scale);
   if (map.hasImage(id)) map.removeImage(id);
   map.addImage(id, data, { pixelRatio: scale });
+}
+
+/** A square of 8 pixels that repeats without a seam: diagonals through its corners, and half-way between them. */
+function putHatch(map: MapLibre, id: string, offsets: readonly number[], colour: string): void {
+  const side = 8;
+  const c = document.createElement("canvas");
+  c.width = c.height = side * scale;
+  const g = c.getContext("2d", { willReadFrequently: true });
+  if (!g) return;
+  g.scale(scale, scale);
+  g.strokeStyle = colour;
+  g.lineWidth = 1.1;
+  for (const start of offsets) {
+    for (const shift of [-side, 0, side]) {
+      g.beginPath();
+      g.moveTo(start + shift, side);
+      g.lineTo(start + shift + side, 0);
+      g.stroke();
+    }
+  }
+  if (map.hasImage(id)) map.removeImage(id);
+  map.addImage(id, g.getImageData(0, 0, c.width, c.height), { pixelRatio: scale });
 }
 
 export function addSymbols(map: MapLibre, p: Palette): void {
@@ -53,6 +75,8 @@ export function addSymbols(map: MapLibre, p: Palette): void {
   g.fillRect(11.7, 7.5, 2.6, 6.5);
   g.fillRect(11.7, 15.6, 2.6, 2.6);
   put(map, "incident", g);
+
+  for (const [id, lines] of [["hatch", [0]], ["hatch-dense", [0, 4]]] as const) putHatch(map, id, lines, p.shared);
 
   const c = canvas();
   c.lineWidth = 2.2;
