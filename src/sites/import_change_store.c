@@ -35,7 +35,7 @@ static enum rc place_of_raw(struct str raw, struct import_place *out, struct err
     return RC_OK;
 }
 
-/* The raw text has nine decimals; the site has all bits, unless it shows the place of another record of it. */
+/* The raw text has nine decimals; the site has all bits, unless several records of one site tell different places. */
 static void place_refine(struct import_place *p, double lat_deg, double lon_deg)
 {
     if (!p->has_place || fabs(p->lat_deg - lat_deg) > RAW_STEP_DEG || fabs(p->lon_deg - lon_deg) > RAW_STEP_DEG)

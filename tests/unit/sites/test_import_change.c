@@ -5,6 +5,9 @@
  */
 #include "sites_fixture.h"
 
+#include <sys/stat.h>
+
+#include "sites/import_changes.h"
 #include "sites/osm.h"
 
 #define SOURCE "map"
@@ -142,6 +145,69 @@ static void places_not_told(struct registry *r)
     import_is(r, CHANGE("", "", WAY("5", "7", "", "")), 0, 0, 0, 1, 0, 0);
     import_is(r, CHANGE("", WAY("5", "8", RING, FAITH NAME("Back")), ""), 0, 1, 0, 0, 0, 1);
     assert_int_equal(placed(r, "way/5", "30"), 1);
+}
+
+/* ---- the report of what changed ---- */
+
+/* Lines of NDJSON without the random ids. */
+static const char *told(struct registry *r, const char *name, struct uuid release)
+{
+    struct changes_file *f;
+    struct str text, line, rest, head, tail;
+    struct buf b;
+    struct stat st;
+    int64_t n, lines = 0;
+    const char *path = str_printf(&r->mem, "%s/%s", r->dir, name).p;
+    OK(changes_open(path, &f, &r->err));
+    assert_int_not_equal(stat(path, &st), 0); /* not before it is whole */
+    OK(changes_write(f, r->st, release, &n, &r->err));
+    changes_close(f);
+    assert_true(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    OK(file_read(path, 1 << 20, &r->mem, &text, &r->err));
+    buf_init(&b, 0);
+    for (rest = text; str_cut(rest, '\n', &line, &rest); lines++) {
+        size_t at = 0;
+        while (at + 6 < line.n && memcmp(line.p + at, "\"site\"", 6) != 0)
+            at++;
+        head = str_slice(line, 0, at);
+        tail = at + 46 < line.n ? str_slice(line, at + 46, line.n) : STR_NONE; /* "site":"36 characters", */
+        buf_printf(&b, STR_FMT STR_FMT "\n", STR_ARG(head), STR_ARG(tail));
+    }
+    assert_int_equal(lines, n);
+    const char *out = str_z(&r->mem, buf_str(&b));
+    buf_fini(&b);
+    return out;
+}
+
+static void what_changed(struct registry *r)
+{
+    struct sites_import_report p;
+    const char *text = CHANGE(NODE("6", "1", "15", "25", FAITH NAME("Six")),
+                              NODE("1", "4", "10", "20.5", FAITH NAME("Uno") "<tag k='denomination' v='shaiva'/>"),
+                              NODE("2", "4", "11", "21", ""));
+    OK(import_here(r, written(r, "map.xml", MAP, strlen(MAP)), SOURCE, NULL, false, &p));
+    assert_string_equal(told(r, "0.ndjson", p.release),
+                        "{\"change\":\"added\",\"id\":\"node/1\",\"name\":\"One\"}\n"
+                        "{\"change\":\"added\",\"id\":\"node/2\",\"name\":\"Two\"}\n"
+                        "{\"change\":\"added\",\"id\":\"node/3\",\"name\":\"Three\"}\n"
+                        "{\"change\":\"added\",\"id\":\"node/4\",\"name\":\"Four\"}\n"
+                        "{\"change\":\"added\",\"id\":\"way/5\",\"name\":\"Five\"}\n");
+    OK(import_here(r, written(r, "change.xml", text, strlen(text)), SOURCE, NULL, false, &p));
+    assert_string_equal(told(r, "1.ndjson", p.release),
+                        "{\"change\":\"updated\",\"id\":\"node/1\",\"name\":\"Uno\",\"fields\":[\"denomination\",\"place\","
+                        "\"names\"]}\n{\"change\":\"gone\",\"id\":\"node/2\",\"name\":\"Two\"}\n"
+                        "{\"change\":\"added\",\"id\":\"node/6\",\"name\":\"Six\"}\n");
+    OK(import_here(r, written(r, "map.xml", MAP, strlen(MAP)), SOURCE, NULL, false, &p));
+    assert_string_equal(told(r, "2.ndjson", p.release),
+                        "{\"change\":\"updated\",\"id\":\"node/1\",\"name\":\"One\",\"fields\":[\"place\",\"denomination\","
+                        "\"names\"]}\n{\"change\":\"updated\",\"id\":\"node/2\",\"name\":\"Two\",\"fields\":[\"status\"]}\n"
+                        "{\"change\":\"gone\",\"id\":\"node/6\",\"name\":\"Six\"}\n");
+    struct changes_file *f;
+    struct stat st;
+    assert_int_equal(changes_open("/nowhere/at/all", &f, &r->err), RC_IO);
+    OK(changes_open(str_printf(&r->mem, "%s/never", r->dir).p, &f, &r->err));
+    changes_close(f);
+    assert_int_not_equal(stat(str_printf(&r->mem, "%s/never.part", r->dir).p, &st), 0);
 }
 
 /* ---- what is refused ---- */
@@ -380,6 +446,7 @@ static void real_cut_anywhere(struct registry *r)
 ON_EACH(listed_only)
 ON_EACH(versions_in_order)
 ON_EACH(places_not_told)
+ON_EACH(what_changed)
 ON_EACH(refused_whole)
 ON_EACH(nothing_of_ours)
 ON_EACH(real_editions)
@@ -389,7 +456,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_listed_only),     cmocka_unit_test(test_versions_in_order),
-        cmocka_unit_test(test_places_not_told), cmocka_unit_test(test_refused_whole),
+        cmocka_unit_test(test_places_not_told), cmocka_unit_test(test_what_changed),
+        cmocka_unit_test(test_refused_whole),
         cmocka_unit_test(test_nothing_of_ours), cmocka_unit_test(test_real_editions),
         cmocka_unit_test(test_real_cut_anywhere),
     };
