@@ -59,6 +59,10 @@ MUST_CHECK enum rc instance_open(struct cli *cli, enum instance_mode mode, struc
 /* Signs a checkpoint when something was written (not when in->is_looking), then closes. */
 void instance_close(struct instance *in);
 
+/* --as ACCOUNT; NULL: the operator of the machine, whom the ledger cannot name. */
+struct viewer;
+MUST_CHECK enum rc cli_actor(struct instance *in, const char *account, struct viewer *out, struct err *err);
+
 /* A line of progress on stderr when it is a terminal, at most ten times a second; NULL text ends the line. */
 void cli_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void cli_progress_end(void);
@@ -81,7 +85,11 @@ enum rc cmd_scan(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_watch(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_warning(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_seed(struct cli *cli, int argc, char **argv, struct err *err);
+enum rc cmd_backup(struct cli *cli, int argc, char **argv, struct err *err);
+enum rc cmd_restore(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_verify(struct cli *cli, int argc, char **argv, struct err *err);
+enum rc cmd_site(struct cli *cli, int argc, char **argv, struct err *err);
+enum rc cmd_country(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_user(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_org(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_bench(struct cli *cli, int argc, char **argv, struct err *err);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "sites/visibility.h"
 
 
 enum { STORE_URL_MAX = 4096, DIR_MODE = 0700 };
@@ -59,6 +60,8 @@ enum rc instance_open(struct cli *cli, enum instance_mode mode, struct instance 
         rc = vault_open(in.store, cli->data_dir, &in.vault, err);
     if (rc == RC_OK)
         rc = ledger_open(in.store, cli->data_dir, "fane.local", &in.ledger, err);
+    if (rc == RC_OK)
+        rc = visibility_settle(in.store, err);
     if (rc == RC_OK)
         *out = in;
     else
