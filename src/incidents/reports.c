@@ -75,11 +75,26 @@ struct receive {
 static enum rc receive_fn(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct receive *r = ctx;
+    bool is_new;
     struct ledger_event ev = {.action = "report.receive", .object_kind = "report", .object = r->row.id,
                               .at = r->row.received, .digest = r->digest};
-    TRY(report_store_insert(tx, &r->row, err));
+    TRY(report_store_insert(tx, &r->row, &is_new, err));
+    if (!is_new)
+        return RC_OK;
     TRY(outbox_store_add(tx, STR("report.received"), r->row.id, r->row.received, err));
     return ledger_append(tx, &ev, err);
+}
+
+/* R2 */
+static void receipt_bits(const struct vault *v, const uint8_t *key, struct str content, struct arena *mem, uint8_t bits[16])
+{
+    if (!key) {
+        rng_bytes(bits, 16);
+        return;
+    }
+    struct str from = str_printf(mem, STR_FMT STR_FMT, STR_ARG(str_hex(mem, key, REPORT_KEY_BYTES)), STR_ARG(content));
+    struct sha256 h = vault_keyed_hash(v, "report.key", from.p, from.n);
+    memcpy(bits, h.b, 16);
 }
 
 enum rc report_receive(struct store *st, struct vault *v, const struct report_draft *draft, struct arena *mem,
@@ -88,12 +103,13 @@ enum rc report_receive(struct store *st, struct vault *v, const struct report_dr
     struct receive r = {0};
     uint8_t bits[16];
     TRY(report_check(draft, err));
-    rng_bytes(bits, sizeof bits);
+    struct str content = content_write(draft, mem);
+    receipt_bits(v, draft->key, content, mem, bits);
     struct instant now = clock_now();
     r.row = (struct report_row){.id = uuid_v7(now), .public_id = uuid_random(), .received = now, .updated = now,
                                 .state = STR("received"),
                                 .receipt_hash = vault_keyed_hash(v, "receipt", bits, sizeof bits)};
-    TRY(vault_seal(v, r.row.id, content_write(draft, mem), mem, &r.row.cipher, &r.row.key_slot, err));
+    TRY(vault_seal(v, r.row.id, content, mem, &r.row.cipher, &r.row.key_slot, err));
     r.digest = sha256_of(r.row.cipher.p, r.row.cipher.n);
     TRY(store_write(st, receive_fn, &r, err));
     *receipt = secret128_format(mem, bits);

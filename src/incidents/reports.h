@@ -4,6 +4,9 @@
  *
  *   R1 report_receive returns only when state row, ledger entry and outbox row are durable together (I1, I2).
  *   R2 the receipt has 128 random bits and is stored only as a keyed hash.
+ *      Of a report sent with a key the receipt follows from key and content by the vault's secret, so that a second
+ *      attempt finds the first, changes nothing and is answered alike. Another content under the same key is another
+ *      report: a key that was drawn badly loses nobody's.
  *   R3 nothing about the sender is taken: no address, no agent, no cookie.
  *
  * States:  received --review--> in_review --review--> closed
@@ -22,6 +25,7 @@
 #include "store/store.h"
 #include "wire/code_list.h"
 
+enum { REPORT_KEY_BYTES = 16 };
 enum { REPORT_TEXT_MAX = 20000, REPORT_NOTE_MAX = 4000, REPORTS_PAGE_MAX = 200 }; /* bytes of UTF-8 are 4 times that */
 
 struct report_draft {
@@ -29,6 +33,7 @@ struct report_draft {
     bool has_place;
     double lat_deg, lon_deg;
     struct str type;   /* code of incident-types, or empty */
+    const uint8_t *key; /* REPORT_KEY_BYTES random ones of the sender's, the same for each attempt; NULL: none */
     const struct code_list *types; /* data/vocab/incident-types.json, when the caller has read it; NULL: read here */
 };
 

@@ -10,15 +10,19 @@
 
 #define COLUMNS "id, public_id, receipt_hash, received_us, updated_us, state, cipher, key_slot"
 
-enum rc report_store_insert(struct store_tx *tx, const struct report_row *r, struct err *err)
+enum rc report_store_insert(struct store_tx *tx, const struct report_row *r, bool *is_new, struct err *err)
 {
     static const struct store_sql SQL = {
-        .common = "INSERT INTO report (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
+        .common = "INSERT INTO report (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                  " ON CONFLICT (receipt_hash) DO NOTHING"};
+    int64_t changed;
     struct store_arg args[] = {SA_UUID(r->id), SA_UUID(r->public_id),
                                SA_BLOB(r->receipt_hash.b, sizeof r->receipt_hash.b), SA_TIME(r->received),
                                SA_TIME(r->updated), SA_TEXT(r->state), SA_BLOB(r->cipher.p, r->cipher.n),
                                SA_INT(r->key_slot)};
-    return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
+    TRY(store_exec(tx, &SQL, args, SA_N(args), &changed, err));
+    *is_new = changed == 1;
+    return RC_OK;
 }
 
 static void row_read(struct store_rows *rows, struct arena *mem, struct report_row *out)

@@ -75,7 +75,21 @@ static void reports_on(struct store_test *t, void *ctx)
         assert_int_equal(report_receive(st, v, &d, &mem, &receipts[i], &err), RC_OK);
     }
 
+    /* A second attempt with the same key is answered alike and changes nothing; another text under it is another report. */
+    static const uint8_t KEY[REPORT_KEY_BYTES] = {1, 2, 3};
+    struct report_draft keyed = {.text = STR("report 5: a secret name"), .has_place = true, .lat_deg = 10, .lon_deg = 20,
+                                 .type = STR("PRP-06"), .key = KEY};
+    struct str first, again, other;
+    assert_int_equal(report_receive(st, v, &keyed, &mem, &first, &err), RC_OK);
+    assert_int_equal(report_receive(st, v, &keyed, &mem, &again, &err), RC_OK);
+    assert_true(str_is_equal(first, again));
+    keyed.text = STR("report 6: a secret name");
+    keyed.has_place = false;
+    assert_int_equal(report_receive(st, v, &keyed, &mem, &other, &err), RC_OK);
+    assert_false(str_is_equal(first, other));
+
     struct report_status status;
+    assert_int_equal(report_status(st, v, again, &mem, &status, &err), RC_OK);
     assert_int_equal(report_status(st, v, receipts[3], &mem, &status, &err), RC_OK);
     assert_true(str_is_equal(status.state, STR("received")));
     char *wrong = str_z(&mem, receipts[3]);
@@ -92,17 +106,17 @@ static void reports_on(struct store_test *t, void *ctx)
     struct uuid newest = {{0}};
     do {
         assert_int_equal(store_read(st, list_fn, &l, &err), RC_OK);
-        assert_int_equal(l.page.matched, 5);
+        assert_int_equal(l.page.matched, 7);
         for (size_t i = 0; i < l.page.n; i++, seen++) {
-            struct str want = str_printf(&l.mem, "report %d: a secret name", 4 - seen);
+            struct str want = str_printf(&l.mem, "report %d: a secret name", 6 - seen);
             assert_true(str_is_equal(l.page.items[i].text, want));
-            assert_int_equal(l.page.items[i].has_place, (4 - seen) % 2);
+            assert_int_equal(l.page.items[i].has_place, (6 - seen) % 2);
             if (!seen)
                 newest = l.page.items[i].public_id;
         }
         l.cursor = l.page.next;
     } while (l.cursor.n);
-    assert_int_equal(seen, 5);
+    assert_int_equal(seen, 7);
 
     /* The state machine, and who may move it. */
     struct viewer nobody = VIEWER_PUBLIC;
@@ -113,7 +127,7 @@ static void reports_on(struct store_test *t, void *ctx)
     assert_int_equal(report_review(st, v, &l.viewer, newest, STR("closed"), STR(""), &err), RC_OK);
     assert_int_equal(report_review(st, v, &l.viewer, newest, STR("in_review"), STR("again"), &err), RC_OK);
     assert_int_equal(report_review(st, v, &l.viewer, uuid_random(), STR("closed"), STR(""), &err), RC_NOT_FOUND);
-    assert_int_equal(report_status(st, v, receipts[4], &mem, &status, &err), RC_OK);
+    assert_int_equal(report_status(st, v, other, &mem, &status, &err), RC_OK);
     assert_true(str_is_equal(status.state, STR("in_review")));
 
     assert_int_equal(ledger_checkpoint(ledger, &err), RC_OK);
@@ -121,7 +135,7 @@ static void reports_on(struct store_test *t, void *ctx)
     if (rc != RC_OK)
         print_error("%s\n", err.text);
     assert_int_equal(rc, RC_OK);
-    assert_true(verified.objects >= 8); /* five reports, three notes */
+    assert_true(verified.objects >= 10); /* seven reports, three notes */
     arena_fini(&l.mem);
     arena_fini(&mem);
     store_close(st); /* its writer calls into the ledger and the vault */
