@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * What the two OSM targets share: the bytes as a file, read to the end by the whole reader (passes, geometry, names).
+ * What the OSM targets share: the bytes as a file, read to the end by the whole reader (passes, geometry, names).
  */
 #ifndef FUZZ_OSM_H
 #define FUZZ_OSM_H
@@ -41,11 +41,18 @@ static enum rc fuzz_reject(void *ctx, int64_t line, struct str id, const char *r
     return RC_OK;
 }
 
-static inline int fuzz_osm(const uint8_t *data, size_t n, enum osm_format format)
+static enum rc fuzz_gone(void *ctx, int64_t line, struct str id, int64_t version, struct err *err)
+{
+    (void)ctx, (void)line, (void)err;
+    ENSURE(id.n > 0 && version >= 0);
+    return RC_OK;
+}
+
+static inline int fuzz_osm(const uint8_t *data, size_t n, enum osm_format format, bool is_change)
 {
     static FILE *file; /* one file for all runs */
-    struct site_sink sink = {.draft = fuzz_draft, .reject = fuzz_reject};
-    struct osm_options opt = {.threads = 1, .rules = STR(FUZZ_RULES)};
+    struct site_sink sink = {.draft = fuzz_draft, .reject = fuzz_reject, .gone = fuzz_gone};
+    struct osm_options opt = {.threads = 1, .rules = STR(FUZZ_RULES), .is_change = is_change};
     struct site_read_count count = {0};
     struct err err = {0};
     char path[64];

@@ -8,5 +8,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    return fuzz_osm(data, n, OSM_FORMAT_XML);
+    return fuzz_osm(data, n, OSM_FORMAT_XML, false);
 }
