@@ -123,6 +123,10 @@ MUST_CHECK enum rc api_tile_answer(struct api_call *call, struct str packed, str
 /* The member "shared_ground": the measure of the circle around a place, null when the place is not exact. */
 void api_put_shared_ground(struct json_out *j, struct api_call *call, bool is_exact, struct geo_point p);
 
+/* Restraint under load, of what takes texts without an account: true when a proof of work was asked for, which then is
+ * the answer. what: "report". */
+bool api_wants_proof(struct api_call *call, const json_t *body, const char *what);
+
 /* ---- access.c ---- */
 #define API_COOKIE "fane_session"
 /* Viewer from the cookie, then what the route needs. */
@@ -164,6 +168,8 @@ MUST_CHECK enum rc api_sites_settled(struct api_call *call, struct err *err);
 struct site;
 void api_put_visibility(struct json_out *j, const struct site *s);
 enum rc api_incidents_list(struct api_call *call, struct err *err);
+enum rc api_incidents_get(struct api_call *call, struct err *err);
+enum rc api_changes(struct api_call *call, struct err *err);
 enum rc api_clusters_list(struct api_call *call, struct err *err);
 enum rc api_watch_run(struct api_call *call, struct err *err);
 enum rc api_warnings_list(struct api_call *call, struct err *err);
@@ -176,6 +182,10 @@ enum rc api_reports_post(struct api_call *call, struct err *err);
 enum rc api_reports_status(struct api_call *call, struct err *err);
 enum rc api_reports_list(struct api_call *call, struct err *err);
 enum rc api_reports_review(struct api_call *call, struct err *err);
+enum rc api_suggestions_post(struct api_call *call, struct err *err);
+enum rc api_suggestions_status(struct api_call *call, struct err *err);
+enum rc api_suggestions_list(struct api_call *call, struct err *err);
+enum rc api_suggestions_decide(struct api_call *call, struct err *err);
 enum rc api_tiles_sites(struct api_call *call, struct err *err);
 enum rc api_tiles_incidents(struct api_call *call, struct err *err);
 enum rc api_tiles_hotspots(struct api_call *call, struct err *err);

@@ -12,15 +12,17 @@
 enum { DEFAULT_LIMIT = 50, RECEIPT_MAX = 64, STATE_MAX = 32 };
 
 /* Under load: 429 with what to do. */
-static void ask_for_proof(struct api_call *call, int bits)
+static void ask_for_proof(struct api_call *call, int bits, const char *what)
 {
     struct buf b;
     struct json_out j;
     struct str challenge = proof_challenge(&call->server->proof, bits, clock_now(), call->mem);
     buf_init(&b, 0);
     problem_write(&b, 429, problem_title(429), "proof-needed",
-                  STR("Many reports are coming in. Find a nonce so that SHA-256 of challenge:nonce begins with `bits` zero "
-                      "bits, and send the report again with \"proof\": {\"challenge\", \"nonce\"}."),
+                  str_printf(call->mem,
+                             "Many %ss are coming in. Find a nonce so that SHA-256 of challenge:nonce begins with `bits` "
+                             "zero bits, and send the %s again with \"proof\": {\"challenge\", \"nonce\"}.",
+                             what, what),
                   &j);
     json_key(&j, "proof");
     json_begin_object(&j);
@@ -42,6 +44,15 @@ static bool has_proof(struct api_call *call, const json_t *body)
     if (!challenge.n || !proof_accept(&call->server->proof, challenge, nonce, clock_now()))
         return false;
     atomic_fetch_add(&call->server->metrics.proofs_accepted, 1);
+    return true;
+}
+
+bool api_wants_proof(struct api_call *call, const json_t *body, const char *what)
+{
+    int bits = proof_bits_for(&call->server->proof, call->req->waiting);
+    if (bits == 0 || has_proof(call, body))
+        return false;
+    ask_for_proof(call, bits, what);
     return true;
 }
 
@@ -70,10 +81,8 @@ enum rc api_reports_post(struct api_call *call, struct err *err)
 {
     json_t *body;
     struct str receipt;
-    int bits = proof_bits_for(&call->server->proof, call->req->waiting);
     TRY(api_body(call, &body, err));
-    if (bits > 0 && !has_proof(call, body)) {
-        ask_for_proof(call, bits);
+    if (api_wants_proof(call, body, "report")) {
         json_decref(body);
         return RC_OK;
     }

@@ -32,6 +32,8 @@ const struct api_route API_ROUTES[] = {
     {HTTP_GET, "/api/v1/ground", api_ground_list, API_OPEN, 0, API_ANY_VIEWER},
     {HTTP_GET, "/tiles/{layer}.json", api_tiles_json, API_OPEN, 0, READ_ONLY},
     {HTTP_GET, "/api/v1/incidents", api_incidents_list, API_OPEN, 0, READ_ONLY},
+    {HTTP_GET, "/api/v1/incidents/{id}", api_incidents_get, API_OPEN, 0, READ_ONLY},
+    {HTTP_GET, "/api/v1/changes", api_changes, API_OPEN, 0, API_ANY_VIEWER},
     {HTTP_GET, "/api/v1/clusters", api_clusters_list, API_REVIEWER, 0, READ_ONLY},
     {HTTP_POST, "/api/v1/watch/run", api_watch_run, API_REVIEWER, API_BODY_SMALL, 0},
     {HTTP_GET, "/api/v1/warnings", api_warnings_list, API_OPEN, 0, READ_ONLY},
@@ -53,6 +55,12 @@ const struct api_route API_ROUTES[] = {
     {HTTP_POST, "/api/v1/reports/status", api_reports_status, API_OPEN, API_BODY_SMALL,
      API_NO_CSRF | API_ANY_TYPE | API_ANY_VIEWER},
     {HTTP_POST, "/api/v1/reports/{id}/review", api_reports_review, API_REVIEWER, API_BODY_SMALL, 0},
+    {HTTP_POST, "/api/v1/suggestions", api_suggestions_post, API_OPEN, API_BODY_REPORT,
+     API_NO_CSRF | API_ANY_TYPE | API_ANY_VIEWER},
+    {HTTP_GET, "/api/v1/suggestions", api_suggestions_list, API_REVIEWER, 0, READ_ONLY},
+    {HTTP_POST, "/api/v1/suggestions/status", api_suggestions_status, API_OPEN, API_BODY_SMALL,
+     API_NO_CSRF | API_ANY_TYPE | API_ANY_VIEWER},
+    {HTTP_POST, "/api/v1/suggestions/{id}/decide", api_suggestions_decide, API_REVIEWER, API_BODY_SMALL, 0},
 };
 
 size_t api_routes_count(void)

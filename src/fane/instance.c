@@ -48,6 +48,10 @@ enum rc instance_open(struct cli *cli, enum instance_mode mode, struct instance 
     const char *where = NULL;
     TRY(store_where(cli, &where, err));
     bool is_there = file_is_there(path_of(cli, "keys"));
+    if (mode == INSTANCE_OPEN && !is_there && file_is_there(where))
+        return err_set(err, RC_NOT_FOUND,
+                       "%s has no keys: restore them with: fane restore KEYS-FILE --data %s (or go on without, unable to read "
+                       "what was sealed: fane init --data %s)", cli->data_dir, cli->data_dir, cli->data_dir);
     if (mode == INSTANCE_OPEN && !is_there)
         return err_set(err, RC_NOT_FOUND, "no data directory at %s; make one with: fane init --data %s", cli->data_dir,
                        cli->data_dir);

@@ -14,7 +14,7 @@
 enum {
     SEQUENCE_CHUNK = 1024, /* entries given a place by one statement */
     ENTRY_CODE_MAX = 64,   /* bytes of an action or object kind */
-    CHECKERS_MAX = 16,
+    CHECKERS_MAX = 32,
     PATH_SIZE = 4096
 };
 

@@ -52,6 +52,8 @@ static void test_every_change_is_guarded(void **state)
         const struct api_route *r = &API_ROUTES[i];
         bool changes = r->method != HTTP_GET;
         bool is_free = strcmp(r->pattern, "/api/v1/reports") == 0 || strcmp(r->pattern, "/api/v1/reports/status") == 0 ||
+                       strcmp(r->pattern, "/api/v1/suggestions") == 0 ||
+                       strcmp(r->pattern, "/api/v1/suggestions/status") == 0 ||
                        (strcmp(r->pattern, "/api/v1/session") == 0 && r->method == HTTP_POST);
         assert_int_equal((r->flags & API_NO_CSRF) != 0, changes && is_free);
         assert_true((r->body_max > 0) == (r->method == HTTP_POST));
