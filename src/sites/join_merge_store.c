@@ -22,39 +22,51 @@ struct member {
     struct instant created;
     enum visibility visibility;
     int64_t coarse_m;
+    int64_t below; /* sites that show under it */
 };
 
-static enum rc member_read(struct store_tx *tx, struct uuid site, struct member *out, struct err *err)
+#define MEMBER_ROW                                                                                                     \
+    "s.id, s.merged_into, s.created_us, s.visibility, s.coarse_m, (SELECT count(*) FROM site m WHERE m.merged_into = "  \
+    "s.id)"
+
+static enum rc member_query(struct store_tx *tx, const struct store_sql *sql, struct uuid site, struct member *out,
+                            struct err *err)
 {
-    static const struct store_sql SQL = {
-        "SELECT id, merged_into, created_us, visibility, coarse_m FROM site WHERE id = ?1"};
     struct store_arg args[] = {SA_UUID(site)};
     struct store_rows *rows;
-    TRY(store_query(tx, &SQL, args, SA_N(args), &rows, err));
+    TRY(store_query(tx, sql, args, SA_N(args), &rows, err));
     bool found = store_next(rows);
     if (found)
         *out = (struct member){store_uuid(rows, 0),
                                store_uuid(rows, 1),
                                {store_int(rows, 2)},
                                (enum visibility)store_int(rows, 3),
-                               store_int(rows, 4)};
+                               store_int(rows, 4),
+                               store_int(rows, 5)};
     TRY(store_finish(rows, err));
     return found ? RC_OK : err_set(err, RC_NOT_FOUND, "no such site");
+}
+
+static enum rc member_read(struct store_tx *tx, struct uuid site, struct member *out, struct err *err)
+{
+    static const struct store_sql SQL = {"SELECT " MEMBER_ROW " FROM site s WHERE s.id = ?1"};
+    return member_query(tx, &SQL, site, out, err);
+}
+
+/* The site it shows under. */
+static enum rc root_read(struct store_tx *tx, struct uuid site, struct member *out, struct err *err)
+{
+    static const struct store_sql SQL = {"SELECT " MEMBER_ROW " FROM site s WHERE s.id = (SELECT COALESCE(k.merged_into, "
+                                         "k.id) FROM site k WHERE k.id = ?1)"};
+    return member_query(tx, &SQL, site, out, err);
 }
 
 enum rc join_root(struct store_tx *tx, struct uuid site, struct uuid *out, struct err *err)
 {
     struct member m;
-    TRY(member_read(tx, site, &m, err));
-    *out = uuid_is_nil(m.root) ? m.id : m.root;
+    TRY(root_read(tx, site, &m, err));
+    *out = m.id;
     return RC_OK;
-}
-
-static enum rc root_read(struct store_tx *tx, struct uuid site, struct member *out, struct err *err)
-{
-    struct uuid root;
-    TRY(join_root(tx, site, &root, err));
-    return member_read(tx, root, out, err);
 }
 
 /* Who may see a site. */
@@ -227,30 +239,23 @@ static enum rc show(struct store_tx *tx, const struct join_rules *rules, struct 
 
 /* ---- joining ---- */
 
-static enum rc own_keep(struct store_tx *tx, struct uuid site, struct err *err)
+static enum rc own_keep(struct store_tx *tx, struct uuid x, struct uuid y, struct err *err)
 {
     static const struct store_sql SQL = {"INSERT INTO site_own (site, " OWN_COLUMNS ", wkb) SELECT s.id, " OF("s")
-                                         ", f.wkb FROM site s LEFT JOIN site_footprint f ON f.site = s.id WHERE s.id = "
-                                         "?1 ON CONFLICT (site) DO NOTHING"};
-    struct store_arg args[] = {SA_UUID(site)};
+                                         ", f.wkb FROM site s LEFT JOIN site_footprint f ON f.site = s.id WHERE s.id IN "
+                                         "(?1, ?2) ON CONFLICT (site) DO NOTHING"};
+    struct store_arg args[] = {SA_UUID(x), SA_UUID(y)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
 
-static enum rc group_size(struct store_tx *tx, struct uuid root, int64_t *out, struct err *err)
-{
-    static const struct store_sql SQL = {"SELECT count(*) + 1 FROM site WHERE merged_into = ?1"};
-    struct store_arg args[] = {SA_UUID(root)};
-    return store_get_int(tx, &SQL, args, SA_N(args), out, err);
-}
-
-static enum rc hang_under(struct store_tx *tx, struct uuid away, struct uuid kept, struct err *err)
+static enum rc hang_under(struct store_tx *tx, const struct member *away, struct uuid kept, struct err *err)
 {
     static const struct store_sql SITE = {"UPDATE site SET status = 'merged', merged_into = ?2, shown_cell = NULL, "
                                           "shown_lat = NULL, shown_lon = NULL WHERE id = ?1"};
     static const struct store_sql BELOW = {"UPDATE site SET merged_into = ?2 WHERE merged_into = ?1"};
-    struct store_arg args[] = {SA_UUID(away), SA_UUID(kept)};
+    struct store_arg args[] = {SA_UUID(away->id), SA_UUID(kept)};
     TRY(store_exec(tx, &SITE, args, SA_N(args), NULL, err));
-    return store_exec(tx, &BELOW, args, SA_N(args), NULL, err);
+    return away->below ? store_exec(tx, &BELOW, args, SA_N(args), NULL, err) : RC_OK;
 }
 
 static bool is_older(const struct member *a, const struct member *b)
@@ -273,23 +278,19 @@ enum rc join_merge(struct store_tx *tx, const struct join_rules *rules, struct j
                    struct join_touched *touched, struct err *err)
 {
     struct member x, y;
-    int64_t n, more;
     TRY(root_read(tx, p->a, &x, err));
     TRY(root_read(tx, p->b, &y, err));
     if (uuid_is_equal(x.id, y.id))
         return err_set(err, RC_CONFLICT, "the two are one site already");
-    TRY(group_size(tx, x.id, &n, err));
-    TRY(group_size(tx, y.id, &more, err));
-    if (n + more > JOIN_GROUP_MAX)
+    if (x.below + y.below + 2 > JOIN_GROUP_MAX)
         return err_set(err, RC_TOO_LARGE, "a site has at most %d records", JOIN_GROUP_MAX);
     const struct member *kept = is_older(&x, &y) ? &x : &y, *away = kept == &x ? &y : &x;
     p->kept = kept->id;
     p->away = away->id;
     p->kept_visibility = (int)kept->visibility;
     p->kept_coarse_m = kept->coarse_m;
-    TRY(own_keep(tx, kept->id, err));
-    TRY(own_keep(tx, away->id, err));
-    TRY(hang_under(tx, away->id, kept->id, err));
+    TRY(own_keep(tx, kept->id, away->id, err));
+    TRY(hang_under(tx, away, kept->id, err));
     touch(touched, kept->id);
     touch(touched, away->id);
     /* The pair's own row is written after: its time is passed on. */
