@@ -12,7 +12,7 @@
  * name:* (columns of that prefix) name_local + name_local_lang, lat lon wkt, class kind religion denomination, country
  * disputed precision_m wikidata heritage unesco whs_year status, source_text source_read unverified synthetic note,
  * tags (an object of OpenStreetMap tags: then data/religious-features.json decides what is a site), names (an object of
- * texts by language).
+ * texts by language), footprint (a GeoJSON Polygon or MultiPolygon beside a point that the source has chosen).
  */
 #ifndef SITES_MAPPED_H
 #define SITES_MAPPED_H

@@ -24,6 +24,7 @@ enum field {
     FIELD_LAT,
     FIELD_LON,
     FIELD_WKT,
+    FIELD_FOOTPRINT, /* of JSON: a GeoJSON geometry beside the point */
     FIELD_CLASS,
     FIELD_KIND,
     FIELD_RELIGION,

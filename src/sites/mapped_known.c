@@ -35,7 +35,7 @@ static const struct known KNOWN[] = {
      "\"religion\":\"religion\",\"denomination\":\"denomination\",\"country\":\"country\",\"disputed\":\"disputed\","
      "\"precision_m\":\"precision_m\",\"wikidata\":\"wikidata\",\"heritage\":\"heritage\",\"unesco\":\"unesco\","
      "\"whs_year\":\"whs_year\",\"status\":\"status\",\"unverified\":\"unverified\",\"synthetic\":\"synthetic\","
-     "\"note\":\"note\"}}"},
+     "\"note\":\"note\",\"footprint\":\"footprint\"}}"},
     /* data/seed/sites.csv */
     {MAPPED_CSV,
      {"id", "name_en", "name_local", "lang_local", "precision_m", "source_read", "whs_year"},

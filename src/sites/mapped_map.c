@@ -18,6 +18,7 @@ static const struct {
              {"lat", FIELD_LAT},
              {"lon", FIELD_LON},
              {"wkt", FIELD_WKT},
+             {"footprint", FIELD_FOOTPRINT},
              {"class", FIELD_CLASS},
              {"kind", FIELD_KIND},
              {"religion", FIELD_RELIGION},

@@ -326,6 +326,19 @@ static bool wkt_take(struct mapped_run *run, struct str text, struct site_draft 
     return place.rings_n ? area_take(run, place.rings, place.rings_n, d, why) : point_take(place.point, d);
 }
 
+/* The outline beside a point that the source has chosen itself, as in our own exports. */
+static bool footprint_take(struct mapped_run *run, const struct mapped_row *row, struct site_draft *d, struct why *why)
+{
+    const json_t *geometry = object_of(run, row, FIELD_FOOTPRINT);
+    if (!json_is_object(geometry) || !d->has_place || d->footprint_wkb.n)
+        return true;
+    const double lat_deg = d->lat_deg, lon_deg = d->lon_deg;
+    bool ok = geometry_take(run, geometry, d, why);
+    d->lat_deg = lat_deg;
+    d->lon_deg = lon_deg;
+    return ok;
+}
+
 static bool place_take(struct mapped_run *run, const struct mapped_row *row, struct site_draft *d, struct why *why)
 {
     const json_t *geometry = json_object_get(row->feature, "geometry");
@@ -415,6 +428,7 @@ enum rc mapped_row_take(struct mapped_run *run, const struct mapped_row *row, st
     d.external_id = entity_tail(text_of(run, row, FIELD_ID));
     bool ok = !str_is_empty(d.external_id) || refuse(&why, "no id");
     ok = ok && tags_take(run, row, &d, &why) && names_take(run, row, &d, &why) && place_take(run, row, &d, &why) &&
+         footprint_take(run, row, &d, &why) &&
          numbers_take(run, row, &d, &why);
     if (!ok)
         return mapped_reject(run, row->line, d.external_id, why.text, err);

@@ -169,6 +169,53 @@ class Sites(Base):
         self.assertTrue(all(s["synthetic"] for s in self.json("near", "0", "0")["sites"]))
 
 
+class RoundTrip(Base):
+    """What is exported and imported elsewhere is the same registry, and a change file keeps it current."""
+
+    OF_THIS_REGISTRY = ("id", "code", "source", "licence", "attribution", "release", "external_id", "updated")
+
+    def dump(self):
+        rows = []
+        for f in json.loads(self.fane("export", "sites", "--format", "geojson").stdout)["features"]:
+            facts = {k: v for k, v in f["properties"].items() if k not in self.OF_THIS_REGISTRY}
+            rows.append(json.dumps([f["geometry"], facts], sort_keys=True))
+        return sorted(rows)
+
+    def test_export_then_import_is_the_same_registry(self):
+        n = int(os.environ.get("FANE_ROUND_TRIP", "2000"))  # 1000000 takes minutes
+        self.fane("seed")
+        self.fane("seed", "--synthetic", str(n))
+        for extract in ("osm/andorra-2025.osm.pbf", "sites/nyc-cemeteries.geojson"):
+            if os.path.exists(os.path.join(SHARED, extract)):
+                self.fane("import", "sites", os.path.join(SHARED, extract))
+        before, out = self.dump(), os.path.join(self.dir, "all.geojson")
+        self.assertGreater(len(before), n)
+        self.fane("export", "sites", "--format", "geojson", "--out", out)
+        self.data = os.path.join(self.dir, "other")
+        self.fane("init")
+        r = self.json("import", "sites", out, "--source", "other")
+        self.assertEqual((r["added"], r["rejected"]), (len(before), 0))
+        self.assertEqual(self.dump(), before)
+
+    def test_a_change_file(self):
+        node = "<node id='%d' version='%d' lat='42.5' lon='1.5'><tag k='amenity' v='place_of_worship'/>" \
+               "<tag k='name' v='%s'/></node>"
+        whole = self.file("a.osm", ("<osm version='0.6'>" + node % (1, 1, "One") + node % (2, 1, "Two") + "</osm>").encode())
+        change = zlib.compressobj(wbits=31)
+        text = "<osmChange version='0.6'><modify>" + node % (1, 2, "Uno") + "</modify><delete>" \
+               "<node id='2' version='2'/></delete></osmChange>"
+        path = self.file("b.osc.gz", change.compress(text.encode()) + change.flush())
+        self.assertIn(b"--source", self.fane("import", "sites", path, code=2).stderr)
+        self.assertIn(b"no source", self.fane("import", "sites", path, "--source", "a", code=4).stderr)
+        self.assertEqual(self.json("import", "sites", whole)["added"], 2)
+        report = os.path.join(self.dir, "report.csv")
+        r = self.json("import", "sites", path, "--source", "a", "--changes", report)
+        self.assertEqual((r["updated"], r["gone"], r["unplaced"]), (1, 1, 0))
+        told = [(x["change"], x["id"], x["fields"]) for x in csv.DictReader(io.StringIO(read(report).decode()))]
+        self.assertEqual(told, [("updated", "node/1", "names"), ("gone", "node/2", "")])
+        self.assertEqual(os.stat(report).st_mode & 0o777, 0o600)
+
+
 class Incidents(Base):
     def test_ucdp(self):
         r = self.json("import", "incidents", shared("incidents/ucdp-ged-syria-2016-2017.csv"), "--format", "ucdp-ged", "--context")
