@@ -16,14 +16,15 @@ enum { DAY_TEXT_MAX = 10, HOTSPOT_PROPS = 8, LEAST_UNITS = 64 };
 
 struct found {
     struct api_call *call;
-    struct watch_found *items;
-    size_t n;
+    struct str cursor;
+    size_t limit;
+    struct watch_found_page page;
 };
 
 static enum rc read_found(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct found *f = ctx;
-    return flow_watch_clusters(tx, &f->call->viewer, f->call->mem, &f->items, &f->n, err);
+    return flow_watch_clusters(tx, &f->call->viewer, f->cursor, f->limit, f->call->mem, &f->page, err);
 }
 
 static enum rc find_clusters(struct api_call *call, struct found *f, struct err *err)
@@ -38,16 +39,17 @@ static enum rc find_clusters(struct api_call *call, struct found *f, struct err 
 enum rc api_clusters_list(struct api_call *call, struct err *err)
 {
     struct found f = {0};
-    TRY(api_known_params(call, NULL, 0, err));
+    TRY(API_KNOWN(call, err, "limit", "cursor"));
+    TRY(api_limit(call, CLUSTERS_PAGE_MAX, CLUSTERS_PAGE_MAX, &f.limit, err));
+    f.cursor = http_query_or_empty(call->req, "cursor");
     TRY(find_clusters(call, &f, err));
     struct json_out *j = api_json_begin(call);
     json_begin_object(j);
     json_key(j, "clusters");
     json_begin_array(j);
-    for (size_t i = 0; i < f.n; i++)
-        flow_watch_found_json(j, &f.items[i]);
-    json_end_array(j);
-    json_end_object(j);
+    for (size_t i = 0; i < f.page.n; i++)
+        flow_watch_found_json(j, &f.page.items[i]);
+    api_page_end(j, f.page.next, -1);
     api_json_end(call, 200);
     return RC_OK;
 }
@@ -82,16 +84,16 @@ enum rc api_tiles_hotspots(struct api_call *call, struct err *err)
 {
     struct api_server *s = call->server;
     struct tiles_query q = {0};
-    struct found f = {0};
+    struct found f = {.limit = CLUSTERS_PAGE_MAX}; /* the strongest; more would hide one another */
     TRY(api_tile_query(call, &q, err));
     TRY(api_known_params(call, NULL, 0, err));
     TRY(find_clusters(call, &f, err));
-    struct tiles_area *areas = ARENA_NEW_N(call->mem, struct tiles_area, f.n ? f.n : 1);
-    for (size_t i = 0; i < f.n; i++)
-        areas[i] = area_of(&f.items[i], q.z, call->mem);
+    struct tiles_area *areas = ARENA_NEW_N(call->mem, struct tiles_area, f.page.n ? f.page.n : 1);
+    for (size_t i = 0; i < f.page.n; i++)
+        areas[i] = area_of(&f.page.items[i], q.z, call->mem);
     struct tiles_maker *maker = tile_rooms_take(s->tiles);
     tiles_begin(maker, &q);
-    tiles_add_areas(maker, STR("hotspots"), areas, f.n);
+    tiles_add_areas(maker, STR("hotspots"), areas, f.page.n);
     struct str packed = str_copy(call->mem, tiles_gzip(maker, tiles_end(maker), TILES_GZIP_LEVEL));
     tile_rooms_give(s->tiles, maker);
     return api_tile_answer(call, packed, err);

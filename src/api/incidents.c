@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
- * GET /api/v1/incidents
+ * GET /api/v1/incidents, /api/v1/incidents/{id}
  */
 #include "incidents/incidents.h"
 
@@ -57,6 +57,36 @@ enum rc api_incidents_list(struct api_call *call, struct err *err)
             incident_json(j, &l.page.items[i], view);
     }
     api_page_end(j, l.page.next, l.page.matched);
+    api_json_end(call, 200);
+    return RC_OK;
+}
+
+struct finding {
+    struct api_call *call;
+    struct uuid id;
+    struct incident found;
+};
+
+static enum rc read_one(struct store_tx *tx, void *ctx, struct err *err)
+{
+    struct finding *f = ctx;
+    return incidents_find(tx, &f->call->viewer, f->id, f->call->mem, &f->found, err);
+}
+
+enum rc api_incidents_get(struct api_call *call, struct err *err)
+{
+    struct finding f = {.call = call};
+    TRY(api_known_params(call, NULL, 0, err));
+    TRY(api_id(call->segments[0], &f.id, err));
+    enum rc rc = store_read(call->app->store, read_one, &f, err);
+    if (rc == RC_NOT_FOUND) /* none, or none that this viewer may know of: the same words */
+        return err_set(err, RC_NOT_FOUND, "There is nothing under this address.");
+    TRY(rc);
+    struct policy_object object = incident_policy_object(&f.found);
+    enum view view = policy_view(&call->viewer, &object);
+    if (view == VIEW_DENIED)
+        return err_set(err, RC_NOT_FOUND, "There is nothing under this address.");
+    incident_json(api_json_begin(call), &f.found, view);
     api_json_end(call, 200);
     return RC_OK;
 }

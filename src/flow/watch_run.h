@@ -71,9 +71,15 @@ struct watch_found {
     int64_t as_of_day, seed, replications, events;
     struct str inputs_hash; /* hexadecimal */
 };
-/* Of the latest run of each stream, strongest first. RC_DENIED for who may not see clusters. */
-MUST_CHECK enum rc flow_watch_clusters(struct store_tx *tx, const struct viewer *viewer, struct arena *mem,
-                                       struct watch_found **out, size_t *n, struct err *err);
+struct watch_found_page {
+    struct watch_found *items;
+    size_t n;
+    struct str next; /* cursor; empty: this was the last */
+};
+/* Of the latest run of each stream, strongest first. cursor empty: the first page. limit: 1 to CLUSTERS_PAGE_MAX.
+ * RC_DENIED for who may not see clusters; RC_INVALID for a cursor that is none. */
+MUST_CHECK enum rc flow_watch_clusters(struct store_tx *tx, const struct viewer *viewer, struct str cursor, size_t limit,
+                                       struct arena *mem, struct watch_found_page *out, struct err *err);
 void flow_watch_found_json(struct json_out *j, const struct watch_found *f);
 
 #endif

@@ -4,6 +4,8 @@
  */
 #include "flow/watch_int.h"
 
+#include <float.h>
+
 enum rc run_store_insert(struct store_tx *tx, const struct run_row *r, struct err *err)
 {
     static const struct store_sql SQL = {
@@ -33,8 +35,50 @@ enum rc cluster_store_insert(struct store_tx *tx, const struct cluster_row *c, s
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
 
-enum rc flow_watch_clusters(struct store_tx *tx, const struct viewer *viewer, struct arena *mem,
-                            struct watch_found **out, size_t *n, struct err *err)
+/* Where a page begins: behind this cluster. */
+struct behind {
+    double statistic;
+    struct uuid id;
+};
+
+static enum rc cursor_read(struct store_tx *tx, struct str cursor, struct behind *out, struct err *err)
+{
+    static const struct store_sql SQL = {.common = "SELECT statistic, id FROM watch_cluster WHERE public_id = ?1"};
+    struct uuid public_id;
+    struct store_rows *rows;
+    *out = (struct behind){.statistic = DBL_MAX};
+    if (str_is_empty(cursor))
+        return RC_OK;
+    if (!uuid_parse(cursor, &public_id))
+        return err_set(err, RC_INVALID, "cursor: not one that this server gave; ask without it to begin again");
+    struct store_arg args[] = {SA_UUID(public_id)};
+    TRY(store_query(tx, &SQL, args, SA_N(args), &rows, err));
+    bool found = store_next(rows);
+    if (found)
+        *out = (struct behind){store_real(rows, 0), store_uuid(rows, 1)};
+    TRY(store_finish(rows, err));
+    return found ? RC_OK
+                 : err_set(err, RC_INVALID, "cursor: not one that this server gave; ask without it to begin again");
+}
+
+static void found_take(struct store_rows *rows, struct arena *mem, struct watch_found *f)
+{
+    *f = (struct watch_found){.public_id = store_uuid(rows, 0), .run_public_id = store_uuid(rows, 1),
+                              .warning = store_uuid(rows, 2), .lat_deg = store_real(rows, 4),
+                              .lon_deg = store_real(rows, 5), .radius_km = store_real(rows, 6),
+                              .start_day = store_int(rows, 7), .end_day = store_int(rows, 8),
+                              .observed = store_int(rows, 9), .members = store_int(rows, 10),
+                              .expected = store_real(rows, 11), .statistic = store_real(rows, 12),
+                              .p = store_real(rows, 13), .recurrence_days = store_real(rows, 14),
+                              .as_of_day = store_int(rows, 15), .seed = store_int(rows, 16),
+                              .replications = store_int(rows, 17), .events = store_int(rows, 18)};
+    f->stream = str_copy(mem, store_text(rows, 3));
+    struct str hash = store_blob(rows, 19);
+    f->inputs_hash = str_hex(mem, hash.p, hash.n);
+}
+
+enum rc flow_watch_clusters(struct store_tx *tx, const struct viewer *viewer, struct str cursor, size_t limit,
+                            struct arena *mem, struct watch_found_page *out, struct err *err)
 {
     static const struct store_sql SQL = {
         .common =
@@ -43,31 +87,23 @@ enum rc flow_watch_clusters(struct store_tx *tx, const struct viewer *viewer, st
             " r.replications, r.events, r.inputs_hash"
             " FROM watch_run r JOIN watch_cluster c ON c.run = r.id LEFT JOIN warning w ON w.id = c.warning"
             " WHERE NOT EXISTS (SELECT 1 FROM watch_run o WHERE o.stream = r.stream AND (o.at_us, o.id) > (r.at_us, r.id))"
+            " AND (c.statistic < ?2 OR (c.statistic = ?2 AND c.id > ?3))"
             " ORDER BY c.statistic DESC, c.id LIMIT ?1"};
-    struct store_arg args[] = {SA_INT(CLUSTERS_PAGE_MAX)};
     struct store_rows *rows;
+    struct behind behind;
+    struct watch_found_page page = {0};
     if (policy_view(viewer, &(struct policy_object){.kind = POLICY_CLUSTER}) != VIEW_FULL)
         return err_set(err, RC_DENIED, "clusters are for reviewers");
-    struct watch_found *items = ARENA_NEW_N(mem, struct watch_found, CLUSTERS_PAGE_MAX);
-    size_t got = 0;
-    TRY(store_query(tx, &SQL, args, 1, &rows, err));
-    while (got < CLUSTERS_PAGE_MAX && store_next(rows)) {
-        struct watch_found *f = &items[got++];
-        *f = (struct watch_found){.public_id = store_uuid(rows, 0), .run_public_id = store_uuid(rows, 1),
-                                  .warning = store_uuid(rows, 2), .lat_deg = store_real(rows, 4),
-                                  .lon_deg = store_real(rows, 5), .radius_km = store_real(rows, 6),
-                                  .start_day = store_int(rows, 7), .end_day = store_int(rows, 8),
-                                  .observed = store_int(rows, 9), .members = store_int(rows, 10),
-                                  .expected = store_real(rows, 11), .statistic = store_real(rows, 12),
-                                  .p = store_real(rows, 13), .recurrence_days = store_real(rows, 14),
-                                  .as_of_day = store_int(rows, 15), .seed = store_int(rows, 16),
-                                  .replications = store_int(rows, 17), .events = store_int(rows, 18)};
-        f->stream = str_copy(mem, store_text(rows, 3));
-        struct str hash = store_blob(rows, 19);
-        f->inputs_hash = str_hex(mem, hash.p, hash.n);
-    }
+    ENSURE(limit > 0 && limit <= CLUSTERS_PAGE_MAX);
+    TRY(cursor_read(tx, cursor, &behind, err));
+    struct store_arg args[] = {SA_INT(limit + 1), SA_REAL(behind.statistic), SA_UUID(behind.id)};
+    page.items = ARENA_NEW_N(mem, struct watch_found, limit + 1);
+    TRY(store_query(tx, &SQL, args, SA_N(args), &rows, err));
+    while (page.n <= limit && store_next(rows))
+        found_take(rows, mem, &page.items[page.n++]);
     TRY(store_finish(rows, err));
-    *out = items;
-    *n = got;
+    if (page.n > limit)
+        page.next = uuid_format(mem, page.items[--page.n - 1].public_id);
+    *out = page;
     return RC_OK;
 }

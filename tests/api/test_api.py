@@ -225,7 +225,33 @@ def test_incidents(s):
     if len(day) == 10:
         part, _ = pages(reviewer.get, f"/api/v1/incidents?limit=500&since={day}", "incidents")
         check(0 < len(part) < len(full), "since cuts")
+    one = rows[3]
+    equal(s.get(f"/api/v1/incidents/{one['id']}").json(), one, "an incident alone is as in the list")
+    unseen = [r for r in full if r["id"] not in {x["id"] for x in rows}][0]
+    a, b = s.get(f"/api/v1/incidents/{unseen['id']}"), s.get("/api/v1/incidents/00000000-0000-4000-8000-000000000000")
+    equal((a.status, a.data), (404, b.data), "an unverified incident cannot be told from none")
+    equal(reviewer.get(f"/api/v1/incidents/{unseen['id']}").json()["title"], unseen["title"], "a reviewer opens it")
+    equal(s.get(f"/api/v1/incidents/{one['code']}").status, 404, "incidents go by their id")
     for path in ("incidents?since=yesterday", "incidents?context=2", "incidents?limit=501", "incidents?cursor=%7B", "incidents?seed=1"):
+        equal(s.get("/api/v1/" + path).status, 400, path)
+
+
+def test_changes(s):
+    begin = s.get("/api/v1/changes?since=0").json()
+    equal((begin["reset"], begin["sites"], begin["removed"], begin["next"]), (True, [], [], None), "a copy begins with everything")
+    none = s.get(f"/api/v1/changes?since={begin['seq']}").json()
+    equal((none["reset"], none["sites"], none["removed"], none["seq"]), (False, [], [], begin["seq"]), "nothing since")
+    told = s.get(f"/api/v1/changes?since={begin['seq'] - 2}")
+    check(s.facts["hidden"][1] not in told.data.decode() and s.facts["coarse"][1] not in told.data.decode(), "no true place of what is guarded")
+    equal(told.json()["removed"], [s.facts["hidden"][0]], "what was hidden is named by its id")
+    equal([r["id"] for r in told.json()["sites"]], [s.facts["coarse"][0]], "what is coarse is told of as it is now")
+    first = s.get(f"/api/v1/changes?since={begin['seq'] - 2}&limit=1").json()
+    second = s.get(f"/api/v1/changes?since={begin['seq'] - 2}&limit=1&cursor={first['next']}").json()
+    equal((len(first["sites"] + first["removed"]), len(second["sites"] + second["removed"]), second["next"], second["seq"]),
+          (1, 1, None, begin["seq"]), "page by page")
+    admin = Person(s, "administrator")
+    equal(admin.get(f"/api/v1/changes?since={begin['seq'] - 2}").json(), told.json(), "the same for everyone")
+    for path in ("changes", "changes?since=-1", "changes?since=x", "changes?since=0&limit=1001", f"changes?since={begin['seq'] - 1}&cursor=x"):
         equal(s.get("/api/v1/" + path).status, 400, path)
 
 
@@ -432,6 +458,9 @@ def test_watch(s):
     drafted = sum(x["drafted"] for x in a.json()["streams"])
     check(drafted >= 1, f"a warning was drafted: {a.json()}")
     clusters = reviewer.get("/api/v1/clusters").json()["clusters"]
+    paged, _ = pages(reviewer.get, "/api/v1/clusters?limit=1", "clusters")
+    equal(paged, clusters, "clusters page by page")
+    equal(reviewer.get("/api/v1/clusters?cursor=x").status, 400, "a cursor of clusters that is none")
     check(clusters and clusters[0]["observed"] > clusters[0]["expected"] and clusters[0]["run"]["seed"] is not None, "reviewers see the clusters")
     tile = fields_of(reviewer.get("/tiles/hotspots/0/0/0.mvt").data)
     check(tile["hotspots"] and tile["hotspots"][0]["observed"] >= 1, "and the hotspot on the map")
