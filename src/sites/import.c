@@ -5,6 +5,7 @@
  * the store's writer commits one batch, the next is prepared on all processors.
  */
 #include "sites/import_int.h"
+#include "sites/house_rules.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct sites_import {
     const struct areas *areas;
     struct vocab *vocab;
     struct guard *guard;
+    struct house_rules *house;
     struct spool *spool;
     struct site_sink sink;
     struct buf draft;
@@ -135,6 +137,7 @@ static enum rc source_must_be(struct sites_import *im, struct err *err)
 static enum rc parts_make(struct sites_import *im, struct err *err)
 {
     TRY(vocab_new(&im->vocab, err));
+    TRY(house_rules_new(&im->house, err));
     if (im->opt.visibility != VISIBILITY_HIDDEN)
         im->guard = guard_new(im->opt.visibility);
     if (!im->areas) {
@@ -204,6 +207,7 @@ void sites_import_free(struct sites_import *im)
     spool_free(im->spool);
     vocab_free(im->vocab);
     guard_free(im->guard);
+    house_rules_free(im->house);
     areas_free(im->own_areas);
     buf_fini(&im->draft);
     arena_fini(&im->mem);
@@ -251,8 +255,11 @@ static enum import_act act_of(const struct import_item *it)
 /* Every kept record is counted by its class, so it is read even when it has not changed. */
 static enum rc item_read(struct prepare *p, struct import_item *it, struct arena *mem, struct err *err)
 {
-    if (it->act != IMPORT_SAME && !p->im->opt.dry_run)
-        return record_rows_make(it->key, it->bytes, p->im->vocab, p->im->areas, mem, &it->rows, err);
+    if (it->act != IMPORT_SAME && !p->im->opt.dry_run) {
+        TRY(record_rows_make(it->key, it->bytes, p->im->vocab, p->im->areas, mem, &it->rows, err));
+        it->rows.is_guarded |= house_rules_hides(p->im->house, it->rows.search);
+        return RC_OK;
+    }
     struct site_draft d;
     TRY(record_decode(it->bytes, mem, &d, err));
     it->rows.class_code = d.class_code;

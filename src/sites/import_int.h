@@ -58,7 +58,7 @@ struct import_batch {
     struct uuid actor;
     struct instant now;
     enum visibility visibility;
-    struct guard *guard; /* borrowed; NULL: nothing can be guarded more than what is born here */
+    struct guard *guard; /* borrowed; NULL: the batch reads what is guarded for itself */
     int64_t added, updated, unchanged, gone;
     int64_t reversioned; /* only their version changes */
 };

@@ -401,7 +401,7 @@ static enum rc load(struct store_tx *tx, const struct import_batch *b, const cha
 }
 
 /* What a new site is born with (V3 of visibility.h). */
-static void born(const struct import_batch *b, struct import_item *it)
+static void born(const struct import_batch *b, const struct guard *g, struct import_item *it)
 {
     const struct record_rows *r = &it->rows;
     it->visibility = r->is_guarded ? VISIBILITY_HIDDEN : b->visibility;
@@ -413,7 +413,7 @@ static void born(const struct import_batch *b, struct import_item *it)
                             .search = r->search,
                             .visibility = it->visibility,
                             .coarse_m = it->coarse_m};
-    it->is_like = b->guard && guard_match(b->guard, &ask, &it->like);
+    it->is_like = g && guard_match(g, &ask, &it->like);
     if (it->is_like) {
         it->visibility = it->like.visibility;
         it->coarse_m = it->like.coarse_m;
@@ -422,16 +422,19 @@ static void born(const struct import_batch *b, struct import_item *it)
 
 static enum rc load_guarded(struct store_tx *tx, const struct import_batch *b, struct err *err)
 {
-    if (b->guard)
-        TRY(guard_refresh(b->guard, tx, err));
-    for (size_t i = 0; i < b->by_cell_n; i++) {
+    /* An import brings its guard along, so that it is read once; what comes one by one does without. */
+    struct guard *own = b->guard || b->visibility == VISIBILITY_HIDDEN ? NULL : guard_new(b->visibility);
+    struct guard *g = b->guard ? b->guard : own;
+    enum rc rc = g ? guard_refresh(g, tx, err) : RC_OK;
+    for (size_t i = 0; i < b->by_cell_n && rc == RC_OK; i++) {
         struct import_item *it = b->by_cell[i];
-        born(b, it);
+        born(b, g, it);
         if (it->is_like)
-            TRY(guard_review(tx, it->site, &it->like, it->rows.is_guarded ? VISIBILITY_HIDDEN : b->visibility,
-                             POLICY_PRECISION_DEFAULT_M, b->now, err));
+            rc = guard_review(tx, it->site, &it->like, it->rows.is_guarded ? VISIBILITY_HIDDEN : b->visibility,
+                              POLICY_PRECISION_DEFAULT_M, b->now, err);
     }
-    return RC_OK;
+    guard_free(own);
+    return rc;
 }
 
 static enum rc load_sites(struct store_tx *tx, const struct import_batch *b, struct err *err)

@@ -18,7 +18,9 @@ enum rc osm_rules_new(struct str json, struct osm_rules **out, struct err *err)
     enum rc rc = json_in_object(json.n ? json : asset_text("data/religious-features.json"), OSM_RULES_FILE_MAX, &r->doc, err);
     if (rc != RC_OK)
         err_add(err, "religious features: ");
-    else
+    if (rc == RC_OK)
+        rc = json_in_object(asset_text("data/house-rules.json"), OSM_RULES_FILE_MAX, &r->house, err);
+    if (rc == RC_OK)
         rc = rules_load(r, err);
     if (rc != RC_OK)
         osm_rules_free(r);
@@ -33,6 +35,7 @@ void osm_rules_free(struct osm_rules *r)
         return;
     osm_filter_free(r->filter);
     json_decref(r->doc);
+    json_decref(r->house);
     arena_fini(&r->mem);
     free(r);
 }
@@ -173,6 +176,7 @@ struct osm_verdict osm_rules_judge(const struct osm_rules *r, const struct osm_t
         v.kind = STR("OTHER");
     v.status = code_of(&o, &r->statuses);
     v.religion_hint = code_of(&o, &r->hints);
+    v.is_guarded = first_match(&o, &r->guards, NULL) != NULL;
     return v;
 }
 

@@ -21,7 +21,7 @@ enum {
 };
 
 struct osm_rules;
-/* json: the file's text; empty: the one built in. RC_INVALID says which rule is wrong. */
+/* json: the file's text; empty: the one built in. The house rules are always those built in. RC_INVALID says which rule is wrong. */
 MUST_CHECK enum rc osm_rules_new(struct str json, struct osm_rules **out, struct err *err);
 void osm_rules_free(struct osm_rules *r);
 /* The first filter, for readers that look at many objects. Lives as long as the rules. */
@@ -36,6 +36,7 @@ struct osm_verdict {
     bool is_site;
     const char *reason;   /* why not, when read and no site */
     struct str class_code, kind, status;
+    bool is_guarded;          /* the house rules hide it: data/house-rules.json */
     struct str religion_hint; /* what a building tells when no religion tag does; "" */
 };
 struct osm_verdict osm_rules_judge(const struct osm_rules *r, const struct osm_tag *tags, size_t n);

@@ -43,10 +43,10 @@ struct rule_list {
 
 struct osm_rules {
     struct arena mem;
-    json_t *doc;
+    json_t *doc, *house;
     struct numbers numbers;
     struct osm_filter *filter;
-    struct rule_list rules, kinds, statuses, hints;
+    struct rule_list rules, kinds, statuses, hints, guards;
 };
 
 uint16_t numbers_key(const struct numbers *t, struct str s);

@@ -108,10 +108,10 @@ static enum rc rule_load(struct osm_rules *r, const json_t *j, const char *code_
     return RC_OK;
 }
 
-static enum rc list_load(struct osm_rules *r, const char *name, const char *code_key, bool has_class,
+static enum rc list_load(struct osm_rules *r, const json_t *doc, const char *name, const char *code_key, bool has_class,
                          struct rule_list *out, struct err *err)
 {
-    const json_t *list = json_object_get(r->doc, name);
+    const json_t *list = json_object_get(doc, name);
     out->v = ARENA_NEW_N(&r->mem, struct rule, json_array_size(list));
     for (; out->n < json_array_size(list); out->n++) {
         struct rule *rule = &out->v[out->n];
@@ -138,10 +138,13 @@ static enum rc filter_load(struct osm_rules *r, struct err *err)
 enum rc rules_load(struct osm_rules *r, struct err *err)
 {
     TRY(filter_load(r, err));
-    TRY(list_load(r, "rules", "kind", true, &r->rules, err));
-    TRY(list_load(r, "kind_rules", "kind", false, &r->kinds, err));
-    TRY(list_load(r, "status", "status", false, &r->statuses, err));
-    TRY(list_load(r, "religion_hints", "religion", false, &r->hints, err));
+    TRY(list_load(r, r->doc, "rules", "kind", true, &r->rules, err));
+    TRY(list_load(r, r->doc, "kind_rules", "kind", false, &r->kinds, err));
+    TRY(list_load(r, r->doc, "status", "status", false, &r->statuses, err));
+    TRY(list_load(r, r->doc, "religion_hints", "religion", false, &r->hints, err));
+    TRY(list_load(r, r->house, "born_hidden", "reason", false, &r->guards, err));
+    if (r->guards.n == 0)
+        return err_set(err, RC_INVALID, "house rules: nothing is born hidden");
     if (r->rules.n == 0)
         return err_set(err, RC_INVALID, "religious features: no rules");
     return RC_OK;

@@ -284,17 +284,6 @@ static struct str country_of(const struct osm_tag *tags, size_t n, struct arena 
     return (struct str){z, 2};
 }
 
-/* A congregation in somebody's home, or a shelter: never shown unless somebody decides so (domain.md, what users fear). */
-static bool is_guarded(const struct osm_tag *tags, size_t n)
-{
-    static const char *const HOMES[] = {"house_church", "home_church", "home_group", "home", "house"};
-    struct str place = tag_of(tags, n, "place_of_worship"), care = tag_of(tags, n, "social_facility");
-    for (size_t i = 0; i < sizeof HOMES / sizeof *HOMES; i++)
-        if (str_is_equal(place, str_of(HOMES[i])))
-            return true;
-    return str_is_equal(care, STR("shelter"));
-}
-
 static void faith_fill(const struct osm_tag *tags, size_t n, const struct osm_verdict *v, struct arena *mem,
                        struct site_draft *d)
 {
@@ -330,5 +319,5 @@ void osm_tags_fill(const struct osm_tag *tags, size_t n, const struct osm_verdic
     out->heritage = heritage_of(tags, n, mem);
     out->country = country_of(tags, n, mem);
     out->is_disputed = str_is_equal(tag_of(tags, n, "disputed"), STR("yes"));
-    out->is_guarded = is_guarded(tags, n);
+    out->is_guarded = v->is_guarded;
 }

@@ -213,6 +213,20 @@ static void facts(void **state)
     is_text(d.wikidata, "");
     is_text(d.country, "");
     is_text(d.unesco_id, "");
+    static const struct {
+        const char *tags;
+        bool is_guarded;
+    } HOMES[] = {{"amenity=place_of_worship|building=detached", true},
+                 {"amenity=place_of_worship|building=detached|heritage=2", false},
+                 {"amenity=place_of_worship|building=church", false},
+                 {"amenity=place_of_worship|access=private", true},
+                 {"amenity=place_of_worship|access=private|wikidata=Q5", false},
+                 {"amenity=place_of_worship|access=yes", false},
+                 {"amenity=place_of_worship|place_of_worship=family_shrine|wikidata=Q5", true},
+                 {"amenity=place_of_worship|social_facility=shelter", true}};
+    for (size_t i = 0; i < sizeof HOMES / sizeof *HOMES; i++)
+        if (fill(HOMES[i].tags, &mem).is_guarded != HOMES[i].is_guarded)
+            fail_msg("%s", HOMES[i].tags);
     d = fill("building=synagogue|amenity=place_of_worship", &mem);
     is_text(d.religion, "jewish");
     assert_true(str_contains(d.note, STR("guessed")));

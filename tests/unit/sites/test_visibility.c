@@ -209,15 +209,15 @@ static void countries(struct registry *r)
 
 static void comes_again(struct registry *r)
 {
-    import_rows(r, "n1,Grace House Church,51.5000,-0.1000,christian,GB\nn2,,51.5200,-0.1000,sikh,GB\nn3,Open Church,51.6,-0.1,christian,GB\n");
+    import_rows(r, "n1,Grace Prayer Hall,51.5000,-0.1000,christian,GB\nn2,,51.5200,-0.1000,sikh,GB\nn3,Open Church,51.6,-0.1,christian,GB\n");
     set(r, "n1", VISIBILITY_HIDDEN, 0, &COORDINATOR);
     set(r, "n2", VISIBILITY_COARSE, 5000, &COORDINATOR);
     /* the next edition has new ids, and the places drawn anew */
     struct sites_import_report p =
-        import_rows(r, "w1,Grace House Church,51.5005,-0.1003,christian,GB\nw2,,51.5203,-0.1001,sikh,GB\n"
-                       "w3,Open Church,51.6,-0.1,christian,GB\nw4,\"Church, Grace House\",51.5010,-0.1000,,GB\n"
+        import_rows(r, "w1,Grace Prayer Hall,51.5005,-0.1003,christian,GB\nw2,,51.5203,-0.1001,sikh,GB\n"
+                       "w3,Open Church,51.6,-0.1,christian,GB\nw4,Prayer Hall: Grace,51.5010,-0.1000,,GB\n"
                        "w5,Central Mosque,51.5002,-0.1001,muslim,GB\nw6,,51.5201,-0.1001,jewish,GB\n"
-                       "w7,Grace House Church,51.5100,-0.1000,christian,GB\n");
+                       "w7,Grace Prayer Hall,51.5100,-0.1000,christian,GB\n");
     assert_int_equal(p.added, 7);
     assert_int_equal(p.gone, 3);
     static const struct {
@@ -244,7 +244,7 @@ static void comes_again(struct registry *r)
     assert_int_equal(like, 3);
     OK(decide(r, w4, false, &COORDINATOR)); /* it was another one: shown as it would have been */
     assert_int_equal(seen(r, "w4", &VIEWER_PUBLIC)->visibility, VISIBILITY_PUBLIC);
-    p = import_rows(r, "n1,Grace House Church,51.5000,-0.1000,christian,GB\n"); /* the old id comes back */
+    p = import_rows(r, "n1,Grace Prayer Hall,51.5000,-0.1000,christian,GB\n"); /* the old id comes back */
     assert_null(seen(r, "n1", &VIEWER_PUBLIC));
 }
 
@@ -287,6 +287,35 @@ static void likeness(struct registry *r)
             assert_false(guard_match(g, &ask, &hit)); /* as guarded as that already */
             guard_free(g);
         }
+}
+
+/* ---- house rules: by name, in any format ---- */
+
+static void born_hidden_by_name(struct registry *r)
+{
+    static const struct {
+        const char *name;
+        bool is_hidden;
+    } NAMES[] = {{"Grace House Church", true},       {"Old Meeting House Church", false}, {"House-Church of Peace", true},
+                 {"Churchill Home Groups Hall", false}, {"\xe6\x81\xa9\xe5\x85\xb8\xe5\xae\xb6\xe5\xba\xad\xe6\x95\x99\xe4\xbc\x9a", true},
+                 {"\xd0\x94\xd0\x9e\xd0\x9c\xd0\x90\xd0\xa8\xd0\x9d\xd0\xaf\xd0\xaf \xd1\x86\xd0\xb5\xd1\x80\xd0\xba\xd0\xbe\xd0\xb2\xd1\x8c", true},
+                 {"Saint Anne", false},              {"", false}};
+    struct buf b;
+    buf_init(&b, 0);
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        buf_printf(&b, "h%zu,%s,%.1f,10,christian,\n", i, NAMES[i].name, 40.0 + (double)i);
+    buf_add_char(&b, '\0');
+    import_rows(r, b.p);
+    buf_fini(&b);
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        const char *id = str_printf(&r->mem, "h%zu", i).p;
+        if ((seen(r, id, &VIEWER_PUBLIC) == NULL) != NAMES[i].is_hidden)
+            fail_msg("%s", NAMES[i].name);
+    }
+    set(r, "h0", VISIBILITY_PUBLIC, 0, &SITES_ADMIN); /* people have decided: no rule comes back on it */
+    import_rows(r, "h0,Grace House Church and Hall,40.0,10,christian,\nh6,House Church of Saint Anne,46,10,christian,\n");
+    assert_non_null(seen(r, "h0", &VIEWER_PUBLIC));
+    assert_null(seen(r, "h6", &VIEWER_PUBLIC)); /* a source that says so now */
 }
 
 /* ---- rows of the grid before this one ---- */
@@ -352,6 +381,7 @@ EACH(reviewed_afterwards)
 EACH(countries)
 EACH(comes_again)
 EACH(likeness)
+EACH(born_hidden_by_name)
 EACH(settles)
 EACH(found_or_not)
 
@@ -361,7 +391,7 @@ int main(void)
         cmocka_unit_test(test_narrow_and_widen), cmocka_unit_test(test_precision_stays),
         cmocka_unit_test(test_reviewed_afterwards), cmocka_unit_test(test_countries),
         cmocka_unit_test(test_comes_again), cmocka_unit_test(test_likeness),
-        cmocka_unit_test(test_settles), cmocka_unit_test(test_found_or_not),
+        cmocka_unit_test(test_born_hidden_by_name), cmocka_unit_test(test_settles), cmocka_unit_test(test_found_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
