@@ -10,6 +10,7 @@
 #include "base/asset.h"
 #include "sites/draft.h"
 #include "sites/import_record.h"
+#include "sites/vocab.h"
 #include "wire/json_in.h"
 
 enum { ASSET_MAX = 1 << 18, CLASSES_MAX = 16, PATTERNS_MAX = 8 };
@@ -28,6 +29,7 @@ struct join_rules {
     struct class_rule classes[CLASSES_MAX]; /* the last is "other" */
     size_t classes_n;
     int rank[JOIN_FIELDS][CLASSES_MAX];
+    struct vocab *words;
 };
 
 /* ---- the table ---- */
@@ -76,6 +78,11 @@ enum rc join_rules_new(struct join_rules **out, struct err *err)
     TRY(json_in_object(asset_text("data/join-compose.json"), ASSET_MAX, &doc, err));
     struct join_rules *r = mem_alloc(sizeof *r);
     arena_init(&r->mem);
+    if (vocab_new(&r->words, err) != RC_OK) {
+        json_decref(doc);
+        join_rules_free(r);
+        return err->rc;
+    }
     classes_load(r, json_object_get(doc, "classes"));
     fields_load(r, json_object_get(doc, "fields"));
     json_decref(doc);
@@ -87,6 +94,7 @@ void join_rules_free(struct join_rules *r)
 {
     if (!r)
         return;
+    vocab_free(r->words);
     arena_fini(&r->mem);
     free(r);
 }
@@ -118,11 +126,27 @@ struct composing {
     const struct join_row **rows; /* those that count, oldest site first */
     size_t *classes;
     size_t n;
+    bool is_gone; /* no source has it any more */
 };
 
 static bool is_gone(const struct join_row *r)
 {
     return str_is_equal(r->status, STR("gone"));
+}
+
+/* A correction (suggest_apply.h) says some fields of a site that other records tell of, never its class; alone it is no
+ * site. */
+static bool says_whole(const struct join_row *r)
+{
+    return r->class_code.n > 0;
+}
+
+static bool has_whole(const struct join_row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_gone(&rows[i]) && says_whole(&rows[i]))
+            return true;
+    return false;
 }
 
 static int age_compare(const void *a, const void *b)
@@ -137,10 +161,10 @@ static void rows_take(struct composing *c, const struct join_row *rows, size_t n
 {
     c->rows = ARENA_NEW_N(mem, const struct join_row *, n);
     c->classes = ARENA_NEW_N(mem, size_t, n);
-    for (int pass = 0; pass < 2 && c->n == 0; pass++)
-        for (size_t i = 0; i < n; i++)
-            if (pass == 1 || !is_gone(&rows[i]))
-                c->rows[c->n++] = &rows[i];
+    c->is_gone = !has_whole(rows, n);
+    for (size_t i = 0; i < n; i++)
+        if (c->is_gone || !is_gone(&rows[i]))
+            c->rows[c->n++] = &rows[i];
     qsort(c->rows, c->n, sizeof *c->rows, age_compare);
     for (size_t i = 0; i < c->n; i++)
         c->classes[i] = class_of(c->rules, c->rows[i]);
@@ -187,6 +211,10 @@ static bool says_wikidata(const struct join_row *r)
 {
     return r->wikidata.n > 0;
 }
+static bool says_status(const struct join_row *r)
+{
+    return r->status.n > 0;
+}
 static bool says_note(const struct join_row *r)
 {
     return r->note.n > 0;
@@ -194,11 +222,6 @@ static bool says_note(const struct join_row *r)
 static bool says_footprint(const struct join_row *r)
 {
     return r->wkb.n > 0;
-}
-static bool says_anything(const struct join_row *r)
-{
-    (void)r;
-    return true;
 }
 
 /* The most precise of those that are not exact; the oldest of equals. */
@@ -302,12 +325,16 @@ static void place_compose(const struct composing *c, struct join_row *out)
 
 static void identity_compose(const struct composing *c, struct join_row *out)
 {
-    const struct join_row *r = first(c, F_KIND, says_kind);
-    r = r ? r : first(c, F_KIND, says_anything);
+    const struct join_row *whole = first(c, F_KIND, says_whole), *r = first(c, F_KIND, says_kind);
+    whole = whole ? whole : c->rows[0];
+    r = r ? r : whole;
     out->kind = r->kind;
-    out->class_code = r->class_code;
+    out->class_code = says_whole(r) ? r->class_code : vocab_class_of_kind(c->rules->words, r->kind);
+    if (out->class_code.n == 0)
+        out->class_code = whole->class_code;
     r = first(c, F_RELIGION, says_religion);
-    r = r ? r : first(c, F_RELIGION, says_anything);
+    r = r ? r : first(c, F_RELIGION, says_whole);
+    r = r ? r : whole;
     out->religion = r->religion;
     out->denomination = denomination_of(c, r->religion);
 }
@@ -336,7 +363,7 @@ void join_compose(const struct join_rules *rules, const struct join_row *rows, s
     heritage_compose(&c, &row);
     names_compose(&c, mem, &row);
     row.name = (r = first(&c, F_NAME, says_name)) ? r->name : STR_NONE;
-    row.status = first(&c, F_STATUS, says_anything)->status;
+    row.status = c.is_gone ? STR("gone") : first(&c, F_STATUS, says_status)->status;
     row.note = (r = first(&c, F_NOTE, says_note)) ? r->note : STR_NONE;
     row.wkb = (r = first(&c, F_FOOTPRINT, says_footprint)) ? r->wkb : STR_NONE;
     for (size_t i = 0; i < c.n; i++) {

@@ -138,8 +138,7 @@ static void say_less(const struct community_fields *f, struct record_rows *r)
         r->name = STR_NONE; /* a name in some language is no new local name */
     r->kind = f->kind;
     r->status = f->status;
-    if (f->kind.n == 0)
-        r->class_code = STR_NONE;
+    r->class_code = STR_NONE; /* by which composing knows it */
 }
 
 static enum rc item_make(struct community *c, const struct community_fields *f, struct arena *mem,
@@ -176,11 +175,13 @@ static enum rc release_close(struct store_tx *tx, struct release_row *r, const s
     return ledger_append(tx, &ev, err);
 }
 
-static enum rc record_write(struct store_tx *tx, struct import_item *it, struct release_row *release, struct guard *guard,
-                            struct uuid actor, struct err *err)
+/* A correction is born hidden: who may see it follows from its site, to which it is joined in the same transaction. */
+static enum rc record_write(struct store_tx *tx, const struct community *c, struct import_item *it,
+                            struct release_row *release, struct uuid actor, struct err *err)
 {
     struct import_batch b = {.items = it, .n = 1, .number = 1, .release = release, .actor = actor, .now = release->started,
-                             .visibility = VISIBILITY_PUBLIC, .guard = guard, .by_cell = &it};
+                             .visibility = uuid_is_nil(c->site) ? VISIBILITY_PUBLIC : VISIBILITY_HIDDEN,
+                             .guard = c->guard, .by_cell = &it};
     b.added = it->act == IMPORT_ADD;
     b.updated = it->act == IMPORT_UPDATE;
     b.by_cell_n = (size_t)b.added;
@@ -235,7 +236,7 @@ static enum rc write_all(struct store_tx *tx, struct community *c, struct uuid a
     item.site = is_new ? uuid_v7(now) : stored.site;
     item.public_id = uuid_random();
     release.digest = item.digest;
-    TRY(record_write(tx, &item, &release, c->guard, actor, err));
+    TRY(record_write(tx, c, &item, &release, actor, err));
     if (!uuid_is_nil(c->site))
         TRY(join_to_site(tx, c, item.site, actor, now, mem, err));
     return join_root(tx, item.site, site, err);
