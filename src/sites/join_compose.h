@@ -36,7 +36,8 @@ MUST_CHECK enum rc join_rules_new(struct join_rules **out, struct err *err); /* 
 void join_rules_free(struct join_rules *r);
 
 /* rows: one or more, of which `kept` names the site. Records that are gone count only when all are. since: when the latest
- * was joined; the composed row is never older. Strings lie in the rows or in mem. */
+ * was joined; the composed row is never older. Strings lie in the rows, in mem or in the
+ * rules. Of a row without a class (a correction, suggest_apply.h) only what it says counts. */
 void join_compose(const struct join_rules *rules, const struct join_row *rows, size_t n, struct uuid kept,
                   struct instant since, struct arena *mem, struct join_row *out);
 
