@@ -18,7 +18,7 @@
 #define FEATURES_1   "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
 #define FEATURES_3   "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/"
 #define CQL2         "http://www.opengis.net/spec/cql2/1.0/conf/"
-#define URL_MARK     "{{URL}}"
+#define URL_MARK     "@URL@"
 #define AREAS_CREDIT "Natural Earth (public domain), and the sets loaded here, each under its own terms"
 
 enum { OPENAPI_MAX = 1 << 20 };
