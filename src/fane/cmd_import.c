@@ -8,6 +8,7 @@
 #include "flow/atlas.h"
 #include "flow/imports.h"
 #include "sites/import_changes.h"
+#include "sites/join.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,7 @@ enum { MAP_BYTES_MAX = 64 * 1024 };
 
 struct import_words {
     const char *format, *map, *source, *licence, *changes;
-    bool context, dry_run;
+    bool context, dry_run, no_join;
     int64_t threads;
 };
 
@@ -123,6 +124,29 @@ static enum rc sites_import_told(struct store *st, const char *path, const struc
     return rc;
 }
 
+static void joining(void *ctx, const char *what, int64_t done, int64_t total)
+{
+    (void)ctx;
+    cli_progress("%s %lld of %lld", what, (long long)done, (long long)total);
+}
+
+/* What came in may be what another source has told of already. */
+static enum rc sites_join(struct instance *in, struct err *err)
+{
+    struct joins_report report;
+    struct joins_options opt = {.progress = joining};
+    enum rc rc = joins_run(in->store, &opt, &report, err);
+    cli_progress_end();
+    if (rc != RC_OK) {
+        err_add(err, "the import is complete, joining it with other sources is not: fane join run");
+        return rc;
+    }
+    if (report.joined + report.opened > 0)
+        fprintf(stderr, "%lld joined with records of other sources, %lld put before a person: fane join list\n",
+                (long long)report.joined, (long long)report.opened);
+    return RC_OK;
+}
+
 static enum rc import_sites(struct cli *cli, struct instance *in, const char *path, const struct import_words *w,
                             struct err *err)
 {
@@ -136,7 +160,10 @@ static enum rc import_sites(struct cli *cli, struct instance *in, const char *pa
     opt.threads = (size_t)w->threads;
     TRY(sites_import_told(in->store, path, w, &opt, &report, err));
     cli_progress_end();
-    if (!w->dry_run && report.added + report.updated + report.gone > 0)
+    bool is_changed = !w->dry_run && report.added + report.updated + report.gone > 0;
+    if (is_changed && !w->no_join)
+        TRY(sites_join(in, err));
+    if (is_changed)
         TRY(flow_atlas_build(in->store, in->dir, 0, err));
     return sites_print(cli, &report, err);
 }
@@ -235,7 +262,7 @@ enum rc cmd_import(struct cli *cli, int argc, char **argv, struct err *err)
                                          {"--changes", CLI_TEXT, &w.changes},
                                          {"--source", CLI_TEXT, &w.source},   {"--licence", CLI_TEXT, &w.licence},
                                          {"--context", CLI_FLAG, &w.context}, {"--dry-run", CLI_FLAG, &w.dry_run},
-                                         {"--threads", CLI_INT, &w.threads}};
+                                         {"--threads", CLI_INT, &w.threads},   {"--no-join", CLI_FLAG, &w.no_join}};
     const char *words[2];
     size_t n;
     struct instance in;

@@ -20,6 +20,7 @@ const struct command COMMANDS[] = {
     {"serve", cmd_serve, "serve [--listen ADDR:PORT]              API, map and workers in one process"},
     {"import", cmd_import, "import sites|incidents|areas FILE|-     read a source into the store; see fane-import(1)"},
     {"export", cmd_export, "export sites|incidents --format F       write what the public may see (or all, with --as)"},
+    {"join", cmd_join, "join run|list|same|different|undo ID     the same site from several sources"},
     {"near", cmd_near, "near LAT LON [--n 10]                   nearest sites"},
     {"scan", cmd_scan, "scan FILE.prm                           space-time scan of SaTScan's own files"},
     {"watch", cmd_watch, "watch run [--as-of DATE]                scan what is in the store; drafts warnings"},

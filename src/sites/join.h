@@ -69,6 +69,11 @@ MUST_CHECK enum rc joins_list(struct store *st, const struct viewer *viewer, str
 MUST_CHECK enum rc joins_find(struct store *st, const struct viewer *viewer, struct uuid public_id, struct arena *mem,
                               struct join_pair *out, struct err *err);
 
+/* {"id","state","score","reasons":[],"by_person","at","reason","distance_m","a":{S,"sources":[]},"b":{}}. *shown = false and
+ * nothing written when this viewer may not know of one of the two. */
+MUST_CHECK enum rc joins_pair_json(struct json_out *j, struct store *st, const struct viewer *viewer,
+                                   const struct join_pair *p, struct arena *mem, bool *shown, struct err *err);
+
 /* An open pair: one site, or two. reason: needed for two. By a named account, reviewer or above. Errors: RC_CONFLICT when it
  * is not open any more. */
 MUST_CHECK enum rc joins_decide(struct store *st, const struct viewer *actor, struct uuid public_id, bool same,
