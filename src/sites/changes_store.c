@@ -135,6 +135,20 @@ static int uuid_order(struct uuid a, struct uuid b)
     return str_compare((struct str){(const char *)a.b, 16}, (struct str){(const char *)b.b, 16});
 }
 
+/* Whether some page of this question named it: an id that none did is as good as one that never was. */
+static enum rc is_named(struct store_tx *tx, const struct look *l, struct uuid id, bool *out, struct err *err)
+{
+    struct store_arg ids[CHUNK];
+    struct candidate *c = ARENA_NEW_N(l->mem, struct candidate, CHUNK);
+    struct look of = *l;
+    size_t n;
+    for (size_t i = 0; i < CHUNK; i++)
+        ids[i] = SA_UUID(id);
+    TRY(candidates_read(tx, &of, ids, c, &n, err));
+    *out = n == 1 && (c[0].is_seen || was_seen(l, &c[0]));
+    return RC_OK;
+}
+
 /* Behind the site that the cursor names. */
 static enum rc skip(struct store_tx *tx, struct look *l, struct err *err)
 {
@@ -151,6 +165,8 @@ static enum rc skip(struct store_tx *tx, struct look *l, struct err *err)
         id = found ? store_uuid(rows, 0) : id;
         TRY(store_finish(rows, err));
     }
+    if (found)
+        TRY(is_named(tx, l, id, &found, err));
     if (!found)
         return err_set(err, RC_INVALID, "the cursor is not one given out here; begin again without it");
     while (l->at < l->n && uuid_order(l->ids[l->at], id) <= 0)
@@ -212,7 +228,7 @@ enum rc changes_since(struct store *st, int64_t since, struct str cursor, size_t
     l.ids = touched.ids;
     l.n = touched.n;
     l.page.is_reset = touched.is_whole || touched.is_lost;
-    if (!l.page.is_reset && touched.n > 0)
+    if (!l.page.is_reset) /* with nothing touched, too: a cursor is judged alike, whatever hidden sites did */
         TRY(list(st, &l, err));
     *out = l.page;
     return RC_OK;
