@@ -16,7 +16,8 @@ enum {
     AT_SUM = 148,
     SUM_N = 8,
     AT_TYPE = 156,
-    AT_MAGIC = 257
+    AT_MAGIC = 257,
+    AT_DEVICE = 329 /* major, minor: 8 digits each */
 };
 #define OCTAL_SIZE_MAX ((INT64_C(1) << 33) - 1) /* eleven digits */
 
@@ -66,6 +67,8 @@ void tar_header_write(struct str name, int64_t size, uint8_t out[TAR_BLOCK])
     put_octal(out + AT_MTIME, 12, 0);
     out[AT_TYPE] = '0';
     memcpy(out + AT_MAGIC, "ustar\00000", 8);
+    put_octal(out + AT_DEVICE, 8, 0);
+    put_octal(out + AT_DEVICE + 8, 8, 0);
     memset(out + AT_SUM, ' ', SUM_N);
     for (int i = 0; i < TAR_BLOCK; i++)
         sum += out[i];

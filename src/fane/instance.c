@@ -48,10 +48,12 @@ enum rc instance_open(struct cli *cli, enum instance_mode mode, struct instance 
     const char *where = NULL;
     TRY(store_where(cli, &where, err));
     bool is_there = file_is_there(path_of(cli, "keys"));
-    if (mode == INSTANCE_OPEN && !is_there && file_is_there(where))
+    /* New keys would be made for data that others seal: what comes next could be read with neither. */
+    if (!is_there && file_is_there(where))
         return err_set(err, RC_NOT_FOUND,
-                       "%s has no keys: restore them with: fane restore KEYS-FILE --data %s (or go on without, unable to read "
-                       "what was sealed: fane init --data %s)", cli->data_dir, cli->data_dir, cli->data_dir);
+                       "%s has no keys: restore them with: fane restore KEYS-FILE --data %s (where they are lost, make the "
+                       "folder %s/keys: then it opens with new ones, and what was sealed cannot be read)",
+                       cli->data_dir, cli->data_dir, cli->data_dir);
     if (mode == INSTANCE_OPEN && !is_there)
         return err_set(err, RC_NOT_FOUND, "no data directory at %s; make one with: fane init --data %s", cli->data_dir,
                        cli->data_dir);

@@ -116,6 +116,7 @@ class RoundTrip(Base):
         self.fane("restore", a, data=new)
         self.assertFalse(os.path.exists(os.path.join(new, "keys")), "no key is made up for data that is sealed by others")
         self.refused("serve", says="no keys", data=new)
+        self.refused("init", says="no keys", data=new)
         self.fane("restore", k, data=new)
         after = json.loads(self.fane("verify", "--json", data=new).stdout)
         self.assertEqual(after, before)
