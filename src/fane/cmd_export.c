@@ -173,7 +173,7 @@ static enum rc words_check(const struct export_words *w, const char *what, struc
     for (size_t i = 0; i < SA_N(FORMATS); i++)
         is_known = is_known || strcmp(w->format, FORMATS[i]) == 0;
     if (strcmp(what, "sites") != 0 && strcmp(what, "incidents") != 0)
-        return err_set(err, RC_INVALID, "say what: fane export sites, or fane export incidents");
+        return err_set(err, RC_INVALID, "say what: fane export sites, fane export incidents, or fane export tiles");
     if (!is_known)
         return err_set(err, RC_INVALID, "--format must be geojson, csv or gpkg, not '%s'", w->format);
     if (strcmp(w->format, "gpkg") == 0 && !w->out)
@@ -191,6 +191,8 @@ enum rc cmd_export(struct cli *cli, int argc, char **argv, struct err *err)
     size_t n;
     struct instance in;
     struct job job = {.in = &in, .words = &w};
+    if (argc > 1 && strcmp(argv[1], "tiles") == 0)
+        return cmd_export_tiles(cli, argc, argv, err);
     TRY(cli_parse(cli, argc, argv, options, SA_N(options), &what, 1, &n, err));
     TRY(words_check(&w, what, err));
     if (w.bbox)

@@ -103,6 +103,11 @@ size_t atlas_tile(const struct atlas *a, int z, uint32_t x, uint32_t y, uint32_t
 size_t atlas_tile_of_religion(const struct atlas *a, int z, uint32_t x, uint32_t y, struct str religion,
                               atlas_mark_fn fn, void *ctx);
 
+/* Where each mark of a zoom stands (each site at ATLAS_ZOOM_MAX), in zoom-31 pixels: which tiles have something in
+ * them. */
+typedef void (*atlas_place_fn)(void *ctx, uint32_t x, uint32_t y);
+void atlas_each_place(const struct atlas *a, int z, atlas_place_fn fn, void *ctx);
+
 /* --- changes -------------------------------------------------------------------------------------------------------- */
 
 /* What one site has become. */

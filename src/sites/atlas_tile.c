@@ -168,6 +168,24 @@ size_t atlas_tile(const struct atlas *a, int z, uint32_t x, uint32_t y, uint32_t
     return l.n;
 }
 
+void atlas_each_place(const struct atlas *a, int z, atlas_place_fn fn, void *ctx)
+{
+    ENSURE(z >= 0 && z <= ATLAS_ZOOM_MAX);
+    if (z == ATLAS_ZOOM_MAX) {
+        for (struct atlas_walk w = atlas_walk_from(a, 0, INT64_MAX); atlas_walk_next(&w);) {
+            struct geo_merc m = geo_cell_merc(w.cell);
+            fn(ctx, m.x, m.y);
+        }
+        return;
+    }
+    const struct atlas_level *l = &a->levels[z], *own = a->delta ? &a->delta->levels[z] : NULL;
+    for (size_t i = 0; i < l->marks; i++)
+        if (!own || !atlas_bit(a->delta->touched[z], i))
+            fn(ctx, l->mark[i].x & INT32_MAX, l->mark[i].y & INT32_MAX); /* A3 */
+    for (size_t i = 0; own && i < own->marks; i++)
+        fn(ctx, own->mark[i].x, own->mark[i].y);
+}
+
 /* --- one religion ------------------------------------------------------------------------------------------------ */
 
 enum { GRID = 16 };

@@ -38,8 +38,9 @@ void tiles_maker_free(struct tiles_maker *t)
     if (!t)
         return;
     mvt_free(t->mvt);
-    if (t->compressor)
-        libdeflate_free_compressor(t->compressor);
+    for (size_t i = 0; i <= TILES_GZIP_MAX; i++)
+        if (t->compressors[i])
+            libdeflate_free_compressor(t->compressors[i]);
     buf_fini(&t->gzip);
     free(t->ring);
     free(t);
@@ -201,17 +202,15 @@ void tiles_add_points(struct tiles_maker *t, struct str layer, const struct tile
 
 struct str tiles_gzip(struct tiles_maker *t, struct str raw, int level)
 {
-    if (!t->compressor || t->level != level) {
-        if (t->compressor)
-            libdeflate_free_compressor(t->compressor);
-        t->compressor = libdeflate_alloc_compressor(level);
-        ENSURE(t->compressor != NULL);
-        t->level = level;
-    }
-    size_t bound = libdeflate_gzip_compress_bound(t->compressor, raw.n);
+    ENSURE(level >= 0 && level <= TILES_GZIP_MAX);
+    struct libdeflate_compressor **c = &t->compressors[level];
+    if (!*c)
+        *c = libdeflate_alloc_compressor(level);
+    ENSURE(*c != NULL);
+    size_t bound = libdeflate_gzip_compress_bound(*c, raw.n);
     buf_clear(&t->gzip);
     char *to = buf_reserve(&t->gzip, bound);
-    size_t n = libdeflate_gzip_compress(t->compressor, raw.p, raw.n, to, bound);
+    size_t n = libdeflate_gzip_compress(*c, raw.p, raw.n, to, bound);
     ENSURE(n > 0);
     buf_commit(&t->gzip, n);
     return buf_str(&t->gzip);

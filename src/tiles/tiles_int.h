@@ -17,8 +17,7 @@ struct combo_slot {
 
 struct tiles_maker {
     struct mvt *mvt;
-    struct libdeflate_compressor *compressor;
-    int level;
+    struct libdeflate_compressor *compressors[TILES_GZIP_MAX + 1]; /* by level, as asked for */
     struct buf gzip;
     struct tiles_query q;
     /* of the open layer */

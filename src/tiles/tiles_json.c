@@ -49,6 +49,21 @@ void tiles_json_write(const struct tiles_json *t, struct buf *out)
     json_end_object(&j);
 }
 
+void tiles_metadata_write(struct str name, struct str attribution, struct buf *out)
+{
+    struct json_out j;
+    json_out_init(&j, out);
+    json_begin_object(&j);
+    json_put_str(&j, "name", name);
+    json_put_str(&j, "type", STR("overlay"));
+    json_put_str_opt(&j, "attribution", attribution);
+    json_key(&j, "vector_layers");
+    json_begin_array(&j);
+    write_layer(&j, tiles_sites_layer());
+    json_end_array(&j);
+    json_end_object(&j);
+}
+
 const struct tiles_layer *tiles_sites_layer(void)
 {
     static const struct tiles_field fields[] = {
