@@ -24,6 +24,9 @@ struct ground_room {
     pthread_cond_t made;
     struct ground_held *now;
     bool is_making;
+    /* of who is making */
+    struct ground *image;
+    struct sha256 image_digest;
 };
 
 struct ground_room *ground_room_new(void)
@@ -47,19 +50,31 @@ void ground_room_free(struct ground_room *r)
     if (!r)
         return;
     held_free(r->now);
+    ground_free(r->image);
     pthread_cond_destroy(&r->made);
     pthread_mutex_destroy(&r->lock);
     free(r);
 }
 
+/* The image is counted once, changes laid over it by their cells. */
+static struct ground *ground_make(struct ground_room *r, const struct atlas *a, struct sha256 image_digest)
+{
+    if (!r->image || !sha256_is_equal(r->image_digest, image_digest)) {
+        ground_free(r->image);
+        r->image = ground_of_image(a);
+        r->image_digest = image_digest;
+    }
+    return ground_now(r->image, a);
+}
+
 /* Under the lock, which is let go while the grid is being made. */
-static void make(struct ground_room *r, const struct atlas *a, uint64_t generation)
+static void make(struct ground_room *r, const struct atlas *a, const struct atlas_info *info)
 {
     struct ground_held *fresh = mem_alloc(sizeof *fresh), *old;
     r->is_making = true;
     pthread_mutex_unlock(&r->lock);
-    fresh->ground = ground_new(a);
-    fresh->generation = generation;
+    fresh->ground = ground_make(r, a, info->digest);
+    fresh->generation = info->generation;
     pthread_mutex_lock(&r->lock);
     old = r->now;
     r->now = fresh;
@@ -79,7 +94,7 @@ const struct ground *ground_room_get(struct ground_room *r, const struct atlas *
     while (!r->now && r->is_making)
         pthread_cond_wait(&r->made, &r->lock);
     if ((!r->now || r->now->generation != info.generation) && !r->is_making)
-        make(r, a, info.generation);
+        make(r, a, &info);
     *held = r->now;
     r->now->readers++;
     pthread_mutex_unlock(&r->lock);

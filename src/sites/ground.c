@@ -118,34 +118,79 @@ static struct ground_cell *level_add(struct level *l, uint32_t key)
     return &l->cells[l->n++];
 }
 
-static void level_add_counted(struct level *l, uint64_t key, struct count *c)
+/* What was counted, when it is shared ground. */
+static void level_add_counted(struct level *l, uint32_t key, struct count *c)
 {
     bool is_shared = c->different >= 2;
     struct ground_sum s = count_take(c);
     if (is_shared)
-        *level_add(l, (uint32_t)key) = (struct ground_cell){(uint32_t)key, s.sites, s.known, 1, s.faiths, s.diversity};
+        *level_add(l, key) = (struct ground_cell){key, s.sites, s.known, 1, s.faiths, s.diversity};
 }
 
-static void level_of_sites(struct level *l, const struct atlas *a)
+/* Of the image alone. */
+static void level_of_sites(struct level *l, const struct atlas *image)
 {
     struct count c;
-    uint64_t key = UINT64_MAX;
-    uint32_t first = 0;
-    size_t n = 0; /* sites of the cell so far; of a lone one, as most are, the record need not be read */
-    count_init(&c, a);
-    for (struct atlas_walk w = atlas_walk_from(a, 0, INT64_MAX); atlas_walk_next(&w);) {
-        if (w.cell >> CELL_SHIFT != key) {
-            level_add_counted(l, key, &c);
-            key = w.cell >> CELL_SHIFT;
-            first = w.index;
-            n = 1;
+    count_init(&c, image);
+    for (size_t i = 0, end; i < image->sites; i = end) {
+        uint64_t key = image->cell[i] >> CELL_SHIFT;
+        for (end = i + 1; end < image->sites && image->cell[end] >> CELL_SHIFT == key; end++)
+            ;
+        if (end - i == 1) /* most: their records need not be read */
             continue;
-        }
-        if (n++ == 1)
-            count_site(&c, first);
-        count_site(&c, w.index);
+        for (size_t k = i; k < end; k++)
+            count_site(&c, k);
+        level_add_counted(l, (uint32_t)key, &c);
     }
-    level_add_counted(l, key, &c);
+    count_fini(&c);
+}
+
+/* ---- changes since the image ---- */
+
+/* Cells that a site left or came to, rising, each once. */
+struct dirty {
+    const struct atlas_places *removed, *added;
+    size_t r, n;
+};
+
+static bool dirty_next(struct dirty *d, uint32_t *key)
+{
+    bool has_removed = d->r < d->removed->n, has_added = d->n < d->added->n;
+    if (!has_removed && !has_added)
+        return false;
+    uint64_t r = has_removed ? d->removed->cell[d->r] >> CELL_SHIFT : UINT64_MAX;
+    uint64_t n = has_added ? d->added->cell[d->n] >> CELL_SHIFT : UINT64_MAX;
+    *key = (uint32_t)(r < n ? r : n);
+    while (d->r < d->removed->n && d->removed->cell[d->r] >> CELL_SHIFT == *key)
+        d->r++;
+    while (d->n < d->added->n && d->added->cell[d->n] >> CELL_SHIFT == *key)
+        d->n++;
+    return true;
+}
+
+static void recount(struct level *l, struct count *c, uint32_t key)
+{
+    uint64_t first = (uint64_t)key << CELL_SHIFT;
+    struct atlas_walk w = atlas_walk_from(c->atlas, first, first + ((UINT64_C(1) << CELL_SHIFT) - 1));
+    while (atlas_walk_next(&w))
+        count_site(c, w.index);
+    level_add_counted(l, key, c);
+}
+
+static void level_of_changes(struct level *l, const struct level *image, const struct atlas *a)
+{
+    struct dirty d = {.removed = &a->delta->removed, .added = &a->delta->added};
+    struct count c;
+    size_t at = 0;
+    count_init(&c, a);
+    for (uint32_t key; dirty_next(&d, &key);) {
+        for (; at < image->n && image->cells[at].key < key; at++)
+            *level_add(l, image->cells[at].key) = image->cells[at];
+        at += at < image->n && image->cells[at].key == key;
+        recount(l, &c, key);
+    }
+    for (; at < image->n; at++)
+        *level_add(l, image->cells[at].key) = image->cells[at];
     count_fini(&c);
 }
 
@@ -171,14 +216,32 @@ static void level_trim(struct level *l)
     l->size = l->n;
 }
 
-struct ground *ground_new(const struct atlas *a)
+static void levels_fill(struct ground *g)
 {
-    struct ground *g = mem_alloc(sizeof *g);
-    level_of_sites(&g->levels[GROUND_LEVELS - 1], a);
     for (int i = GROUND_LEVELS - 2; i >= 0; i--)
         level_of_finer(&g->levels[i], &g->levels[i + 1]);
     for (int i = 0; i < GROUND_LEVELS; i++)
         level_trim(&g->levels[i]);
+}
+
+struct ground *ground_of_image(const struct atlas *a)
+{
+    struct ground *g = mem_alloc(sizeof *g);
+    level_of_sites(&g->levels[GROUND_LEVELS - 1], &a->file->plain);
+    levels_fill(g);
+    return g;
+}
+
+struct ground *ground_now(const struct ground *image, const struct atlas *a)
+{
+    struct ground *g = mem_alloc(sizeof *g);
+    const struct level *cells = &image->levels[GROUND_LEVELS - 1];
+    if (a->delta)
+        level_of_changes(&g->levels[GROUND_LEVELS - 1], cells, a);
+    else
+        for (size_t i = 0; i < cells->n; i++)
+            *level_add(&g->levels[GROUND_LEVELS - 1], cells->cells[i].key) = cells->cells[i];
+    levels_fill(g);
     return g;
 }
 

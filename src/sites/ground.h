@@ -47,8 +47,11 @@ struct ground_cell {
 };
 
 struct ground;
-/* Cost: one pass over the atlas. Never fails. */
-struct ground *ground_new(const struct atlas *a);
+/* Of the image that a is a handle on, without the changes laid over it. Cost: one pass over its sites. */
+struct ground *ground_of_image(const struct atlas *a);
+/* As it is now: what ground_of_image gave for this image (info.digest), with the changes. Cost: the sites of the cells that
+ * changes touch, and a pass over the cells. */
+struct ground *ground_now(const struct ground *image, const struct atlas *a);
 void ground_free(struct ground *g); /* NULL ok */
 
 /* Zoom of the cells that tiles of zoom z show. */

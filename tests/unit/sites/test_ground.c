@@ -33,7 +33,7 @@ static int setup(void **state)
         return 1;
     }
     unlink(path);
-    ground = ground_new(atlas);
+    ground = ground_of_image(atlas);
     cells = brute_cells(made, N, &cells_n);
     return 0;
 }
@@ -195,26 +195,95 @@ static void test_by_hand(void **state)
     assert_int_equal(sum.known, 3);
     assert_int_equal(sum.faiths, 2);
     assert_true(fabs(sum.diversity - (1 - 4.0 / 9 - 1.0 / 9)) < 1e-15);
-    struct ground *g = ground_new(a);
+    struct ground *g = ground_of_image(a);
     const struct ground_cell *c = ground_tile(g, 0, 0, 0, &n);
     assert_int_equal(n, 1);
     assert_int_equal(c->sites, 4);
     ground_free(g);
     atlas_close(a);
     write_and_open(s, 2, &a); /* one faith only */
-    g = ground_new(a);
+    g = ground_of_image(a);
     assert_null(ground_tile(g, 0, 0, 0, &n));
     assert_int_equal(n, 0);
     assert_int_equal(ground_at(a, here).faiths, 1);
     ground_free(g);
     atlas_close(a);
     write_and_open(s, 0, &a); /* an empty registry */
-    g = ground_new(a);
+    g = ground_of_image(a);
     ground_tile(g, 14, 5, 5, &n);
     assert_int_equal(n, 0);
     assert_int_equal(ground_at(a, here).sites, 0);
     ground_free(g);
     atlas_close(a);
+}
+
+static void assert_same_as(const struct ground *g, const struct made_site *s, size_t n)
+{
+    static const struct geo_box WORLD = {-180, -90, 180, 90};
+    size_t want_n, matched;
+    struct brute_cell *want = brute_cells(s, n, &want_n);
+    struct ground_cell *got = mem_array(want_n + 1, sizeof *got);
+    uint32_t next;
+    assert_int_equal(ground_in_box(g, &WORLD, 0, want_n + 1, got, &next, &matched), want_n);
+    assert_int_equal(matched, want_n);
+    for (size_t i = 0; i < want_n; i++) {
+        struct geo_merc m = geo_cell_merc((uint64_t)got[i].key << 32);
+        assert_cell(&got[i], brute_joined(want, want_n, 15, m.x >> 16, m.y >> 16));
+    }
+    free(got);
+    free(want);
+}
+
+/* Sites that go, move, change their faith or come: over the image as if it had been made anew. */
+static void test_changes(void **state)
+{
+    (void)state;
+    enum { CHANGES = 400 };
+    struct made_site *now = mem_array(N + CHANGES, sizeof *now), *more = made_sites(&rng, CHANGES);
+    struct atlas_change *changes = mem_array(2 * CHANGES, sizeof *changes);
+    struct atlas_site *sites = mem_array(CHANGES, sizeof *sites);
+    size_t n = N, changes_n = 0;
+    struct atlas *over;
+    struct err err;
+    memcpy(now, made, N * sizeof *now);
+    for (size_t i = 0; i < CHANGES; i++) {
+        size_t at = prng_below(&rng, n);
+        int what = (int)prng_below(&rng, 3);
+        if (what == 0) { /* gone: nothing of it is left */
+            changes[changes_n++] = (struct atlas_change){now[at].id, NULL};
+            now[at] = now[--n];
+            continue;
+        }
+        struct made_site *s = what == 1 ? &now[at] : &now[n++];
+        struct uuid id = what == 1 ? s->id : more[i].id;
+        *s = more[i];
+        s->id = id;
+        sites[i] = (struct atlas_site){.public_id = s->id, .lat_deg = s->at.lat_deg, .lon_deg = s->at.lon_deg,
+                                       .religion = str_of(made_religions[s->religion]), .kind = STR("CHU"),
+                                       .class_code = STR("place_of_worship"), .flags = s->flags};
+        changes[changes_n++] = (struct atlas_change){s->id, &sites[i]};
+    }
+    assert_int_equal(atlas_overlay(atlas, changes, changes_n, 1, &over, &err), RC_OK);
+    struct ground *g = ground_now(ground, over), *image = ground_of_image(over), *same = ground_now(ground, atlas);
+    assert_same_as(g, now, n);
+    assert_same_as(image, made, N);
+    assert_same_as(same, made, N);
+    for (int t = 0; t < 50; t++) {
+        struct geo_point p = now[prng_below(&rng, n)].at;
+        struct ground_sum got = ground_at(over, p);
+        uint32_t sites_near = 0;
+        for (size_t i = 0; i < n; i++)
+            sites_near += brute_is_counted(&now[i]) && geo_distance_m(p, now[i].at) <= GROUND_RADIUS_M;
+        assert_int_equal(got.sites, sites_near);
+    }
+    ground_free(g);
+    ground_free(image);
+    ground_free(same);
+    atlas_close(over);
+    free(now);
+    free(more);
+    free(changes);
+    free(sites);
 }
 
 int main(void)
@@ -224,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_every_zoom),
         cmocka_unit_test(test_boxes),
         cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_changes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

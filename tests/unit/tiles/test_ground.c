@@ -36,7 +36,7 @@ static int setup(void **state)
         return 1;
     }
     unlink(path);
-    ground = ground_new(atlas);
+    ground = ground_of_image(atlas);
     cells = brute_cells(made, N, &cells_n);
     return 0;
 }
