@@ -86,7 +86,7 @@ static enum rc where_add(struct features_sql *q, const struct list *l, bool in_b
 static void key_bind(struct features_sql *q, const struct list *l, const struct sites_range *r,
                      const struct sites_key *after)
 {
-    q->args[0] = SA_INT(r->first);
+    q->args[0] = SA_INT(after->cell > r->first ? after->cell : r->first); /* where the walk of the index begins */
     q->args[1] = SA_INT(r->last);
     q->args[2] = SA_INT(after->cell);
     q->args[3] = SA_UUID(after->id);
