@@ -74,8 +74,12 @@ static enum rc show(struct flow_follower *f, struct err *err)
 static enum rc take_touched(struct flow_follower *f, const struct sites_touched *t, struct err *err)
 {
     struct noting n = {.f = f, .seq = t->seq};
-    if (t->is_lost)
-        log_line(LOG_WARN, "atlas.lost", "since=%lld", (long long)f->seq);
+    if (t->is_lost) {
+        log_line(LOG_WARN, "atlas.lost", "since=%lld now=%lld", (long long)f->seq, (long long)t->seq);
+        if (t->seq < f->seq) /* another registry than the one shown: an older one was put in its place */
+            atlas_live_clear(f->opt.live);
+        f->image_seq = -1;
+    }
     if (t->is_whole || t->is_lost)
         f->whole_seq = t->seq;
     if (t->n > 0) {

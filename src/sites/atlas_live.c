@@ -174,6 +174,7 @@ void atlas_live_clear(struct atlas_live *l)
     struct err err;
     atlas_close(l->image);
     l->image = NULL;
+    forget_up_to(l, INT64_MAX);
     while (atlas_ref_set(l->ref, NULL, &err) != RC_OK) /* what must not be shown any more is worth the wait */
         clock_sleep_us(1000);
 }

@@ -26,7 +26,7 @@ MUST_CHECK enum rc atlas_live_show(struct atlas_live *l, struct err *err);
 /* A new image, of the registry at change seq: what was noted with a higher number holds on it, the rest is forgotten,
  * and both are shown in one step. `image` is taken over, whatever comes of it. */
 MUST_CHECK enum rc atlas_live_set(struct atlas_live *l, struct atlas *image, int64_t seq, struct err *err);
-/* Shows nothing any more, until the next atlas_live_set. */
+/* Forgets everything and shows nothing, until the next atlas_live_set. */
 void atlas_live_clear(struct atlas_live *l);
 /* Sites noted since the image. */
 size_t atlas_live_noted(const struct atlas_live *l);

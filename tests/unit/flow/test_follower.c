@@ -325,6 +325,41 @@ static void damage(struct registry *r)
     atlas_close(a);
 }
 
+/* ---- the registry goes back, as when an older one is restored under a running server ---- */
+
+static enum rc forget_changes(struct store_tx *tx, void *ctx, struct err *err)
+{
+    static const struct store_sql SQL = {"DELETE FROM site_change WHERE seq > 1"};
+    (void)ctx;
+    return store_exec(tx, &SQL, NULL, 0, NULL, err);
+}
+
+static void gone_back(struct registry *r)
+{
+    struct rig *g = ARENA_NEW(&r->mem, struct rig);
+    struct prng rng;
+    g->r = r;
+    prng_seed(&rng, 7);
+    import_some(r, &rng);
+    rig_open(g, 0);
+    for (int i = 0; i < 4; i++)
+        decide_one(r, &rng);
+    poll(g);
+    check(g);
+    OK(store_write(r->st, forget_changes, NULL, &r->err));
+    settle(g);
+    check(g);
+    decide_one(r, &rng);
+    poll(g);
+    check(g);
+    rig_close(g);
+}
+
+static void test_gone_back(void **state)
+{
+    (void)state;
+    on_each_engine(gone_back);
+}
 static void test_following(void **state)
 {
     (void)state;
@@ -338,6 +373,7 @@ static void test_damage(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_following), cmocka_unit_test(test_damage)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_following), cmocka_unit_test(test_damage),
+                                       cmocka_unit_test(test_gone_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
