@@ -109,8 +109,8 @@ class Site:
 
     def row(self):
         place = ("", "") if self.is_away else (f"{self.lat:.7f}", f"{self.lon:.7f}")
-        wkt = ""
-        if not self.is_away:
+        wkt = "" if self.is_away else f"POINT({self.lon:.7f} {self.lat:.7f})"
+        if not self.is_away and abs(self.lon) < 179.99:
             d = 0.0001
             ring = [(self.lon - d, self.lat - d), (self.lon + d, self.lat - d), (self.lon + d, self.lat + d), (self.lon - d, self.lat - d)]
             wkt = "POLYGON((" + ", ".join(f"{x:.7f} {y:.7f}" for x, y in ring) + "))"
