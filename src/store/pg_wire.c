@@ -216,7 +216,9 @@ static enum rc set_session(struct pg_conn *c, struct err *err)
         "SET statement_timeout = %lld; SET lock_timeout = %lld; SET idle_in_transaction_session_timeout = %d;"
         "SET client_connection_check_interval = 2000; SET standard_conforming_strings = on; SET TimeZone = 'UTC';"
         "SET client_min_messages = error;"
-        "SELECT current_setting('fsync'), current_setting('synchronous_commit'),"
+        /* Set to what it is: a reload of the server's settings does not change it behind this session's back. */
+        "SELECT current_setting('fsync'),"
+        " set_config('synchronous_commit', current_setting('synchronous_commit'), false),"
         " current_setting('server_encoding'), to_regclass('store_writer') IS NOT NULL",
         writes ? limit : 0, limit, writes ? IDLE_IN_TX_MS : 0);
     buf_add(&b, "", 1);

@@ -195,8 +195,6 @@ static _Noreturn void guard(int alive, int ready)
                                 "-c",
                                 "listen_addresses=",
                                 "-c",
-                                "fsync=on",
-                                "-c",
                                 "max_connections=80",
                                 "-c",
                                 "shared_buffers=32MB",
@@ -253,6 +251,31 @@ static void admin_run(const char *sql)
     }
     PQclear(r);
     PQfinish(c);
+}
+
+void pg_server_setting(const char *name, const char *value)
+{
+    char sql[256];
+    if (value)
+        snprintf(sql, sizeof sql, "ALTER SYSTEM SET %s = '%s'", name, value);
+    else
+        snprintf(sql, sizeof sql, "ALTER SYSTEM RESET %s", name);
+    admin_run(sql);
+    if (kill(server.postmaster, SIGHUP) != 0)
+        die("the postmaster is gone");
+    snprintf(sql, sizeof sql, "SELECT coalesce(sourcefile ~ 'auto', false) = %s AND (%s) FROM pg_settings WHERE name = '%s'",
+             value ? "true" : "false", value ? "true" : "setting = reset_val", name);
+    for (int i = 0; i < START_TRIES; i++) { /* a session that begins after the reload has it */
+        PGconn *c = admin("postgres");
+        PGresult *r = PQexec(c, sql);
+        bool is_set = PQntuples(r) == 1 && strcmp(PQgetvalue(r, 0, 0), "t") == 0;
+        PQclear(r);
+        PQfinish(c);
+        if (is_set)
+            return;
+        clock_sleep_us(20000);
+    }
+    die("the server did not take the setting");
 }
 
 static void wait_ready(void)

@@ -153,11 +153,54 @@ static void durable_server_only(void **state)
     refused("postgresql://host:port:port/", RC_IO, "database server");
 }
 
+struct setting {
+    const char *name;
+    char value[32];
+};
+
+static enum rc setting_read(struct store_tx *tx, void *ctx, struct err *err)
+{
+    static const struct store_sql SQL = {"SELECT current_setting(?1)"};
+    struct setting *s = ctx;
+    struct store_arg name = SA_TEXT(str_of(s->name));
+    struct store_rows *rows;
+    TRY(store_query(tx, &SQL, &name, 1, &rows, err));
+    if (store_next(rows))
+        snprintf(s->value, sizeof s->value, STR_FMT, STR_ARG(store_text(rows, 0)));
+    return store_finish(rows, err);
+}
+
+/* The server's own settings, changed by its operator: while it runs, and under an open store. */
+static void server_that_forgets(void **state)
+{
+    (void)state;
+    static const char *const NAMES[] = {"fsync", "synchronous_commit"};
+    struct setting seen = {.name = "synchronous_commit"};
+    struct store *st = NULL;
+    if (!pg_server_is_there())
+        skip();
+    const char *url = pg_server_new_database();
+    for (size_t i = 0; i < 2; i++) {
+        char says[64];
+        snprintf(says, sizeof says, "%s = off", NAMES[i]);
+        pg_server_setting(NAMES[i], "off");
+        refused(url, RC_UNSUPPORTED, says);
+        pg_server_setting(NAMES[i], NULL);
+    }
+    must(store_open(url, NULL, &st, &mine));
+    pg_server_setting("synchronous_commit", "off");
+    must(store_write(st, setting_read, &seen, &mine));
+    assert_string_equal(seen.value, "on"); /* the open session keeps what it was judged by */
+    pg_server_setting("synchronous_commit", NULL);
+    store_close(st);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(not_a_database), cmocka_unit_test(cut_short),   cmocka_unit_test(empty_file),
         cmocka_unit_test(modes),          cmocka_unit_test(bounded_log), cmocka_unit_test(durable_server_only),
+        cmocka_unit_test(server_that_forgets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
