@@ -513,6 +513,7 @@ static enum rc release_begin(struct sites_import *im, struct err *err)
                             .actor = im->opt.actor,
                             .now = clock_now(),
                             .release = &im->release};
+    TRY(import_writer_tune(im->st, err));
     return import_release_open(im->st, &o, err);
 }
 

@@ -111,6 +111,8 @@ struct import_open {
 };
 /* Makes the source when it is new, goes on in an open release of the same digest or opens one; older open ones become
  * broken. */
+/* Makes the writer ready for millions of rows (import_tune_store.c). */
+MUST_CHECK enum rc import_writer_tune(struct store *st, struct err *err);
 MUST_CHECK enum rc import_release_open(struct store *st, struct import_open *o, struct err *err);
 MUST_CHECK enum rc import_release_close(struct store *st, struct release_row *r, struct uuid actor, struct err *err);
 /* A store_fn; ctx: struct import_batch. */
