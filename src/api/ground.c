@@ -139,7 +139,7 @@ enum rc api_tiles_ground(struct api_call *call, struct err *err)
         packed = str_copy(call->mem, tiles_gzip(maker, raw, TILES_GZIP_LEVEL));
     tile_rooms_give(call->server->tiles, maker);
     call->res->etag = str_printf(call->mem, "\"%016llx\"", (unsigned long long)str_hash(packed));
-    call->res->cache = "public, max-age=60, stale-while-revalidate=600";
+    call->res->cache = "public, no-cache";
     return api_tile_answer(call, packed, err);
 }
 

@@ -80,6 +80,7 @@ enum rc api_joins_decide(struct api_call *call, struct err *err)
         rc = joins_decide(call->app->store, &call->viewer, id, same, reason, err);
     json_decref(body);
     TRY(rc);
+    TRY(api_sites_settled(call, err));
     return answer(call, id, err);
 }
 
@@ -96,5 +97,6 @@ enum rc api_joins_undo(struct api_call *call, struct err *err)
         rc = joins_undo(call->app->store, &call->viewer, id, reason, err);
     json_decref(body);
     TRY(rc);
+    TRY(api_sites_settled(call, err));
     return answer(call, id, err);
 }

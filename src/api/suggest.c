@@ -283,6 +283,8 @@ enum rc api_suggestions_decide(struct api_call *call, struct err *err)
     enum rc rc = decide(call, body, id, &accept, &site, err);
     json_decref(body);
     TRY(rc);
+    if (accept) /* it may hide a site */
+        TRY(api_sites_settled(call, err));
     struct json_out *j = api_json_begin(call);
     json_begin_object(j);
     json_put_str(j, "id", uuid_format(call->mem, id));

@@ -114,7 +114,7 @@ enum rc api_tiles_incidents(struct api_call *call, struct err *err)
     tile_rooms_give(s->tiles, maker);
     if (is_public) {
         call->res->etag = str_printf(call->mem, "\"%016llx\"", (unsigned long long)str_hash(packed));
-        call->res->cache = "public, max-age=60";
+        call->res->cache = "public, no-cache"; /* as tiles of sites: what was hidden must not stay on maps */
     }
     return api_tile_answer(call, packed, err);
 }

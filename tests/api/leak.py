@@ -694,8 +694,24 @@ def command_line(world):
             for s in world.hidden:
                 if s.token.encode() in ab[0].stdout.lower() and c != "search":
                     fail(f"fane {' '.join(words)}: the name of {s.external}")
-    n += packages(world)
+    n += packages(world) + pyramids(world)
     print(f"{n} questions on the command line")
+
+
+def pyramids(world):
+    """The file of all tiles, byte by byte."""
+    files = []
+    for d in (world.a, world.b):
+        out = os.path.join(os.path.dirname(d), os.path.basename(d) + ".pmtiles")
+        r = subprocess.run([world.fane, "export", "tiles", "--out", out, "--data", d], capture_output=True, text=True, timeout=300)
+        if r.returncode:
+            fail(f"fane export tiles: {r.stderr}")
+            return 0
+        with open(out, "rb") as f:
+            files.append(f.read())
+    if files[0] != files[1]:
+        fail(f"PMTiles: {difference(*files)}")
+    return 1
 
 
 def packages(world):
