@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later
  *
  * The 10 nearest on the sphere, one core, beside geokdbush (npm) on the same points and questions. The answers agree
- * when the sums of all distances do.
+ * when the sums of all distances do; and some of the questions, with others at the poles and on the antimeridian, are
+ * answered by looking at every point.
  */
 #include "bench_util.h"
 
-enum { QUESTIONS = 20000, WANT = 10 };
+enum { QUESTIONS = 20000, WANT = 10, CHECKED = 20 };
 
 static double run(const struct geo_index *ix, const struct bench_point *q, double *sum_m)
 {
@@ -18,6 +19,36 @@ static double run(const struct geo_index *ix, const struct bench_point *q, doubl
             *sum_m += out[k].distance_m;
     }
     return QUESTIONS / ((double)(clock_monotonic_us() - from) / 1e6);
+}
+
+/* The distances of the nearest, by every point's. */
+static bool is_nearest(const struct geo_index *ix, struct geo_point p)
+{
+    struct geo_near got[WANT];
+    double best[WANT + 1];
+    size_t n = 0, found = geo_index_near(ix, p, WANT, INFINITY, NULL, NULL, got);
+    for (size_t i = 0; i < ix->n; i++) {
+        double d = geo_distance_m(p, geo_index_point(ix, i));
+        size_t k = n < WANT ? n++ : WANT;
+        for (; k > 0 && best[k - 1] > d; k--)
+            best[k] = best[k - 1];
+        best[k] = d;
+    }
+    for (size_t k = 0; k < found; k++)
+        if (got[k].distance_m != best[k])
+            return false;
+    return found == n;
+}
+
+static bool check(const struct geo_index *ix, const struct bench_point *q)
+{
+    static const struct geo_point hard[] = {{90, 0}, {-90, 12}, {89.99, 170}, {0, 180}, {0, -180}, {-17, 179.999}, {65, -179.9}};
+    bool ok = true;
+    for (size_t i = 0; i < CHECKED; i++)
+        ok = ok && is_nearest(ix, (struct geo_point){q[i].lat, q[i].lon});
+    for (size_t i = 0; i < sizeof hard / sizeof *hard; i++)
+        ok = ok && is_nearest(ix, hard[i]);
+    return ok;
 }
 
 int main(void)
@@ -36,6 +67,10 @@ int main(void)
         q[i].lat = fmax(-85, fmin(85, c.lat + 0.5 * prng_normal(&rng)));
     }
     bench_save("near_questions.bin", q, sizeof q);
+    if (!check(&b.ix, q)) {
+        fprintf(stderr, "bench_near: an answer is not that of looking at every point\n");
+        return 1;
+    }
     double rates[BENCH_RUNS], sum = 0, peer[2] = {0};
     for (int i = 0; i < BENCH_RUNS; i++)
         rates[i] = run(&b.ix, q, &sum);

@@ -194,4 +194,5 @@ def main():
     print("pmtiles: passed")
 
 
-main()
+if __name__ == "__main__":
+    main()
