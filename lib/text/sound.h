@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later
+ *
+ * How alike two words sound and look, for names written in letters that are not their own. Pure; words are folded Latin
+ * (text/fold.h), other bytes are passed over.
+ */
+#ifndef TEXT_SOUND_H
+#define TEXT_SOUND_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum {
+    TEXT_SKELETON_MAX = 16, /* consonants kept of a word */
+    TEXT_EDITS_MAX = 64     /* bytes of a word that text_edits compares; longer ones are cut */
+};
+
+/* The consonants of a word in classes of those that spellings and transliterations mix up (k c q g x kh, t d th, p b f v,
+ * s z sh ts, ...), doubles single, vowels h j w y dropped, but an h that begins is a k; 4 bits each, the first in the highest. So keys sort as the
+ * skeletons do, and a beginning of one is a range of keys. 0: no consonants. */
+uint64_t text_sound(struct str word);
+unsigned text_sound_length(uint64_t key);
+/* Without its i-th consonant, i < length. */
+uint64_t text_sound_without(uint64_t key, unsigned i);
+/* The highest key that begins as this one does. */
+uint64_t text_sound_last(uint64_t key);
+
+/* Insertions, deletions, changes and swaps of neighbouring bytes (optimal string alignment) that make a of b; `most` + 1
+ * when they are more than that. */
+unsigned text_edits(struct str a, struct str b, unsigned most);
+/* The same against the best beginning of `b`; *used is how long that is. */
+unsigned text_edits_prefix(struct str a, struct str b, unsigned most, size_t *used);
+
+#endif
