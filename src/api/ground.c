@@ -91,7 +91,7 @@ const struct ground *ground_room_get(struct ground_room *r, const struct atlas *
     struct atlas_info info;
     atlas_info(a, &info);
     pthread_mutex_lock(&r->lock);
-    while (!r->now && r->is_making)
+    while (r->is_making && (!r->now || r->now->generation != info.generation)) /* what was hidden is not counted meanwhile */
         pthread_cond_wait(&r->made, &r->lock);
     if ((!r->now || r->now->generation != info.generation) && !r->is_making)
         make(r, a, &info);

@@ -446,6 +446,56 @@ def test_no_warnings(s):
     equal(reviewer.call("POST", path + "/approve", {"scope": "Public"}).status, 403, "a reviewer does not decide")
 
 
+def test_visibility(s):
+    """Hide now, look at it afterwards, a country's switch: who may, what is answered, and that it shows at once."""
+    reviewer, coordinator, admin = (Person(s, r) for r in ROLES)
+    rows, matched = pages(s.get, "/api/v1/sites?limit=1000", "sites")
+    one = next(r for r in rows if not r["coarse"] and r["country"] == "IT")
+    path = f"/api/v1/sites/{one['id']}"
+    equal(s.call("POST", path + "/hide", {"reason": "x"}).status, 401, "hiding needs an account")
+    equal(reviewer.call("POST", path + "/hide", {"reason": "x"}).status, 403, "and the role of coordinator")
+    equal(coordinator.call("POST", path + "/hide", {"reason": "x"}, csrf=False).status, 403, "and the token")
+    for body in ({}, {"reason": " "}, {"reason": 5}, {"reason": "x" * 2000}):
+        check(coordinator.call("POST", path + "/hide", body).status in (400, 413), f"hide {body!r:.40}")
+    a = coordinator.call("POST", path + "/hide", {"reason": "asked by the community"})
+    equal((a.status, a.json()["visibility"], a.json()["changed"]), (200, "hidden", True), "hide")
+    review = a.json()["review"]
+    equal(s.get(path).status, 404, "gone at once")
+    near = s.get(f"/api/v1/near?lat={one['lat']}&lon={one['lon']}&n=3").json()["sites"]
+    check(one["id"] not in {r["id"] for r in near} and len(near) == 3, "near: the next ones, no gap")
+    equal(pages(s.get, "/api/v1/sites?limit=1000", "sites")[1], matched - 1, "counts at once")
+    equal(sum(f["count"] for f in fields_of(s.get("/tiles/sites/0/0/0.mvt").data)["sites"]), len([r for r in rows if r["lat"] is not None]) - 1, "tiles at once")
+    sheet = admin.get(path).json()
+    equal((sheet["visibility"], sheet["country_published"]), ("hidden", True), "people inside see what it is")
+    equal(coordinator.call("POST", path + "/visibility", {"visibility": "public", "reason": "x"}).status, 403, "a coordinator shows no more")
+    queue = reviewer.get("/api/v1/visibility/reviews?state=open").json()["reviews"]
+    mine = next(r for r in queue if r["id"] == review)
+    equal((mine["why"], mine["asked_by"], mine["before"]["visibility"], mine["site"]["id"]), ("narrowed", "coordinator", "public", one["id"]), "the review")
+    decide = f"/api/v1/visibility/reviews/{review}/decide"
+    equal(s.get("/api/v1/visibility/reviews").status, 401, "reviews are for people inside")
+    equal(reviewer.call("POST", decide, {"keep": False, "reason": "x"}).status, 403, "a reviewer does not decide")
+    equal(coordinator.call("POST", decide, {"keep": False, "reason": "x"}).status, 403, "nor who asked")
+    equal(admin.call("POST", decide, {"keep": False, "reason": "a mistake"}).json()["state"], "reverted", "reverted")
+    equal(s.get(path).status, 200, "shown again")
+    equal(admin.call("POST", decide, {"keep": True, "reason": "x"}).status, 409, "decided once")
+    a = coordinator.call("POST", path + "/visibility", {"visibility": "coarse", "precision_m": 5000, "reason": "x"})
+    equal((a.status, a.json()["precision_m"]), (200, 5000), "coarse")
+    c = s.get(path).json()
+    check(c["coarse"] and c["lat"] != one["lat"] and c["admin1"] == "" and c["incidents"] == [], "a coarse sheet")
+    equal(coordinator.call("POST", path + "/visibility", {"visibility": "coarse", "precision_m": 300, "reason": "x"}).status, 400, "no other precision")
+    equal(admin.call("POST", path + "/visibility", {"visibility": "public", "reason": "x"}).status, 200, "an administrator shows")
+    equal(coordinator.call("POST", "/api/v1/countries/IT", {"published": False, "reason": "x"}).status, 403, "a country needs an administrator")
+    equal(admin.call("POST", "/api/v1/countries/it", {"published": False, "reason": "x"}).status, 400, "two capitals")
+    equal(admin.call("POST", "/api/v1/countries/IT", {"published": False, "reason": "an order"}).status, 200, "a country is closed")
+    equal(s.get("/api/v1/sites?country=IT").json()["matched"], 0, "none of it is listed")
+    equal(s.get(path).status, 404, "nor found")
+    check(all(r["country"] != "IT" for r in s.get("/api/v1/near?lat=41.9&lon=12.5&n=100").json()["sites"]), "nor near")
+    closed = reviewer.get("/api/v1/countries").json()["unpublished"]
+    equal([(c["country"], c["reason"], c["by"]) for c in closed], [("IT", "an order", "administrator")], "the list of countries")
+    equal(admin.call("POST", "/api/v1/countries/IT", {"published": True, "reason": "lifted"}).status, 200, "opened again")
+    equal(pages(s.get, "/api/v1/sites?limit=1000", "sites")[1], matched, "as it was")
+
+
 def test_watch(s):
     """From events to a hotspot, a drafted warning, an approval, the CAP document and the feed."""
     coordinator, reviewer = Person(s, "coordinator"), Person(s, "reviewer")
