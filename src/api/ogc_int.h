@@ -14,6 +14,7 @@ enum ogc_format { OGC_JSON, OGC_HTML };
 
 struct ogc_room { /* what is made once and kept */
     struct area_shelf *shelf;
+    _Atomic int names;     /* requests that read names, under way */
     struct str openapi[2]; /* before and behind the place of this server's address */
 };
 

@@ -11,7 +11,11 @@
 #include "sites/sites_geojson.h"
 
 #define GEOJSON "application/geo+json"
-enum { DEFAULT_LIMIT = 100, HTML_NAME_MAX = 200 };
+enum {
+    DEFAULT_LIMIT = 100,
+    HTML_NAME_MAX = 200,
+    NAMES_MAX = 2 /* that read names at once: each may read every row, and others need the store's readers too */
+};
 
 struct items {
     struct api_call *call;
@@ -120,11 +124,26 @@ static enum rc read_params(struct items *it, struct err *err)
     return it->collection == OGC_SITES ? read_filter(it, err) : RC_OK;
 }
 
+static enum rc read_sites(struct items *it, struct err *err)
+{
+    struct api_call *call = it->call;
+    _Atomic int *names = &call->server->ogc->names;
+    bool is_slow = features_reads_names(&it->query);
+    enum rc rc;
+    if (is_slow && atomic_fetch_add(names, 1) >= NAMES_MAX)
+        rc = err_set(err, RC_BUSY, "Other questions about names are being answered; try again in a moment.");
+    else
+        rc = features_list(call->app->store, &it->query, it->cursor, it->limit, call->mem, &it->sites, err);
+    if (is_slow)
+        atomic_fetch_sub(names, 1);
+    return rc;
+}
+
 static enum rc read_page(struct items *it, struct err *err)
 {
     struct api_call *call = it->call;
     if (it->collection == OGC_SITES)
-        return features_list(call->app->store, &it->query, it->cursor, it->limit, call->mem, &it->sites, err);
+        return read_sites(it, err);
     return areas_list(call->server->ogc->shelf, call->app->store, it->query.has_box ? &it->query.box : NULL, it->cursor,
                       it->limit, call->mem, &it->areas, err);
 }

@@ -31,12 +31,14 @@ struct features_page {
     struct site *sites; /* names are read */
     size_t n;
     struct str next; /* cursor; empty: this was the last */
-    int64_t matched; /* of all pages; -1 on any page but the first */
+    int64_t matched; /* of all pages; -1 on any page but the first, and where counting would read every name */
 };
 /* In the order of their cells, those without a place last. limit: 1 to SITES_LIMIT_MAX. RC_INVALID: a cursor that is
  * none, a property that cannot be asked for, a value of the wrong type. */
 MUST_CHECK enum rc features_list(struct store *st, const struct features_query *query, struct str cursor, size_t limit,
                                  struct arena *mem, struct features_page *out, struct err *err);
+/* Is the name asked for? Then every row may have to be read: there is no index of names. */
+bool features_reads_names(const struct features_query *query);
 /* A filter's properties and types without running it. */
 MUST_CHECK enum rc features_check(const struct cql *filter, struct err *err);
 

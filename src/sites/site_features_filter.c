@@ -54,6 +54,19 @@ enum rc features_check(const struct cql *filter, struct err *err)
     return values_check(filter, err);
 }
 
+static bool filter_reads_names(const struct cql *filter)
+{
+    for (const struct cql *kid = filter->first; kid; kid = kid->next)
+        if (filter_reads_names(kid))
+            return true;
+    return filter->op >= CQL_EQUAL && str_is_equal(filter->property, STR("name"));
+}
+
+bool features_reads_names(const struct features_query *query)
+{
+    return !str_is_empty(query->name) || (query->filter && filter_reads_names(query->filter));
+}
+
 /* ---- patterns ---- */
 
 static void glob_add(struct buf *b, char c)

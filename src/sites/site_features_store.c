@@ -8,12 +8,13 @@
 
 #include "sites/sites_int.h"
 
+/* Only what the public may see has a shown cell. With nothing but columns of the index site_shown a count, and the
+ * search for the rows of a faith or kind, never touch the table. */
 #define WHERE                                                                                                          \
-    " FROM site s WHERE s.shown_cell BETWEEN ?1 AND ?2 AND (s.shown_cell, s.id) > (?3, ?4) AND s.visibility <= ?5 "    \
-    "AND NOT " SITE_IS_CLOSED
+    " FROM site s WHERE s.shown_cell BETWEEN ?1 AND ?2 AND (s.shown_cell, s.id) > (?3, ?4) AND NOT " SITE_IS_CLOSED
 #define LAT "COALESCE(s.shown_lat, s.lat)"
 #define LON "COALESCE(s.shown_lon, s.lon)"
-enum { KEY_ARGS = 5, RANGES_MAX = SITES_RANGES_MAX + 1 };
+enum { KEY_ARGS = 4, RANGES_MAX = SITES_RANGES_MAX + 1 };
 
 struct list {
     const struct features_query *query;
@@ -83,14 +84,12 @@ static enum rc where_add(struct features_sql *q, const struct list *l, bool in_b
     return features_filter_add(q, l->query->filter, err);
 }
 
-static void key_bind(struct features_sql *q, const struct list *l, const struct sites_range *r,
-                     const struct sites_key *after)
+static void key_bind(struct features_sql *q, const struct sites_range *r, const struct sites_key *after)
 {
     q->args[0] = SA_INT(after->cell > r->first ? after->cell : r->first); /* where the walk of the index begins */
     q->args[1] = SA_INT(r->last);
     q->args[2] = SA_INT(after->cell);
     q->args[3] = SA_UUID(after->id);
-    q->args[4] = SA_INT(l->where.most);
 }
 
 static enum rc rows_take(struct store_rows *rows, struct list *l, int64_t *cells, struct err *err)
@@ -119,7 +118,7 @@ static enum rc range_read(struct store_tx *tx, struct list *l, const struct site
     buf_add_z(&q->text, "SELECT " SITE_ROW ", s.shown_cell AS k" WHERE);
     enum rc rc = where_add(q, l, l->query->has_box && r->first >= 0, err);
     if (rc == RC_OK) {
-        key_bind(q, l, r, after);
+        key_bind(q, r, after);
         q->args[q->n++] = SA_INT(l->limit + 1 - l->page.n);
         buf_printf(&q->text, " ORDER BY s.shown_cell, s.id LIMIT ?%zu", q->n);
         struct str text = str_copy(l->mem, buf_str(&q->text));
@@ -144,7 +143,7 @@ static enum rc range_count(struct store_tx *tx, struct list *l, const struct sit
     buf_add_z(&q->text, "SELECT count(*)" WHERE);
     enum rc rc = where_add(q, l, f->has_box && r->first >= 0, err);
     if (rc == RC_OK) {
-        key_bind(q, l, r, &begin);
+        key_bind(q, r, &begin);
         struct str text = str_copy(l->mem, buf_str(&q->text));
         struct store_sql sql = {.common = text.p, .is_once = true};
         rc = store_get_int(tx, &sql, q->args, q->n, out, err);
@@ -174,10 +173,13 @@ static bool is_done(const struct sites_range *r, const struct sites_key *after)
 static enum rc count_all(struct store_tx *tx, struct list *l, const struct sites_range *ranges, size_t n,
                          struct err *err)
 {
-    l->page.matched = -1;
-    if (!str_is_empty(l->cursor))
-        return RC_OK;
+    bool is_whole = str_is_empty(l->page.next);
     int64_t sum = 0;
+    l->page.matched = is_whole ? (int64_t)l->page.n : -1;
+    if (!str_is_empty(l->cursor))
+        l->page.matched = -1;
+    if (!str_is_empty(l->cursor) || is_whole || features_reads_names(l->query))
+        return RC_OK;
     for (size_t i = 0; i < n; i++) {
         int64_t found;
         TRY(range_count(tx, l, &ranges[i], &found, err));

@@ -114,13 +114,14 @@ static void read_all(struct registry *r, const struct features_query *q, size_t 
     out->n = 0;
     do {
         OK(features_list(r->st, q, cursor, limit, &r->mem, &page, &r->err));
-        assert_true(page.n <= limit && (page.matched >= 0) == str_is_empty(cursor));
+        bool is_counted = str_is_empty(cursor) && (str_is_empty(page.next) || !features_reads_names(q));
+        assert_true(page.n <= limit && (page.matched >= 0) == is_counted);
         matched = page.matched >= 0 ? page.matched : matched;
         for (size_t i = 0; i < page.n; i++)
             out->sites[out->n++] = page.sites[i];
         cursor = page.next;
     } while (!str_is_empty(cursor));
-    assert_int_equal(out->n, matched);
+    assert_true(matched < 0 || (int64_t)out->n == matched);
 }
 
 static struct site *external(struct registry *r, const char *id)
