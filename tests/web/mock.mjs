@@ -179,7 +179,8 @@ export async function startMock() {
       if (who?.role !== "coordinator" || req.headers["x-csrf-token"] !== who.csrf) return problem(403, "This needs the role coordinator.");
       const { id, code, name } = sites.find((s) => s.json.id === m[1])?.json ?? {};
       if (!id) return problem(404, "There is nothing under this address.");
-      hidden.set(id, { id: uuidOf(id), site: { id, code, name }, visibility: body.visibility ?? "hidden", back: "public", asked_by: who.name, asked_reason: body.reason, opened: new Date().toISOString() });
+      hidden.set(id, { id: uuidOf(id), site: { id, code, name }, why: "narrowed", visibility: body.visibility ?? "hidden", precision_m: null,
+        before: { visibility: "public", precision_m: null }, asked_by: who.name, asked_reason: body.reason, opened: new Date().toISOString() });
       return json(200, { id });
     }
     if (path === "/api/v1/visibility/reviews") return reviewer ? page([...hidden.values()], "reviews") : problem(401, "Sign in to do this.");
@@ -231,7 +232,8 @@ export async function startMock() {
     }
     if (path === "/api/v1/suggestions" && req.method === "POST") {
       const receipt = randomBytes(16).toString("hex").toUpperCase().replace(/(.{4})(?=.)/g, "$1-");
-      suggestions.push({ receipt, id: randomUUID(), state: "received", received: new Date().toISOString(), urgent: body.changes?.hide === true, ...body });
+      suggestions.push({ receipt, id: randomUUID(), state: "received", received: new Date().toISOString(), urgent: body.changes?.hide === true, erased: false, ...body,
+        missing: !body.site, site: sites.find((s) => s.json.id === body.site)?.json ?? null });
       return json(201, { receipt });
     }
     if (path === "/api/v1/suggestions") {

@@ -48,16 +48,22 @@ export interface Report {
   text?: string; type?: string | null; lat?: number | null; lon?: number | null;
 }
 export interface Suggestion {
-  id: string; state: string; received: string; urgent?: boolean; erased?: boolean; site: string | null;
-  changes: { names?: Record<string, string>; religion?: string; kind?: string; closed?: boolean; not_religious?: boolean; hide?: boolean };
+  id: string; state: string; received: string; urgent: boolean; erased: boolean;
+  /** As the reviewer may see it now; null when it is gone, or not for them. */
+  site?: Site | null; missing?: boolean;
+  changes?: {
+    names?: Record<string, string>; religion?: string; kind?: string; denomination?: string; status?: string; note?: string;
+    closed?: boolean; not_religious?: boolean; hide?: boolean;
+  };
   text?: string; lat?: number | null; lon?: number | null;
 }
 export interface JoinPair { id: string; state: string; score: number; reasons: string[]; a: Site; b: Site }
 export type Visibility = "public" | "coarse" | "hidden";
 export interface VisibilityReview {
-  id: string; site: Pick<Site, "id" | "code" | "name">; visibility: Visibility; back: Visibility; precision_m?: number | null;
-  asked_by?: string | null; asked_reason?: string; opened: string;
+  id: string; why: "narrowed" | "like_guarded"; site: Site | null; like?: Site | null; visibility: Visibility; precision_m?: number | null;
+  before: { visibility: Visibility; precision_m?: number | null }; asked_by?: string | null; asked_reason?: string; opened: string;
 }
+export interface ClosedCountry { country: string; reason: string; since: string; by?: string | null; sites: number }
 /** The numbers behind a warning or a hotspot; a warning whose run is gone still carries the first few. */
 export type Evidence = Pick<Cluster, "lat" | "lon" | "radius_km"> & Partial<Omit<Cluster, "lat" | "lon" | "radius_km">>;
 export interface Page { next: string | null; matched: number }

@@ -7,13 +7,21 @@ import { formatMessage, type Args } from "./message.ts";
 
 export const languages = [
   { code: "ar", name: "العربية", dir: "rtl", machine: true },
+  { code: "zh", name: "中文", dir: "ltr", machine: true },
   { code: "en", name: "English", dir: "ltr", machine: false },
+  { code: "fr", name: "Français", dir: "ltr", machine: true },
+  { code: "ru", name: "Русский", dir: "ltr", machine: true },
+  { code: "es", name: "Español", dir: "ltr", machine: true },
 ] as const;
 export type Language = (typeof languages)[number]["code"];
 
 const loaders: Record<Language, () => Promise<{ default: Record<string, string> }>> = {
   en: () => import("../messages/en.json"),
   ar: () => import("../messages/ar.json"),
+  zh: () => import("../messages/zh.json"),
+  fr: () => import("../messages/fr.json"),
+  ru: () => import("../messages/ru.json"),
+  es: () => import("../messages/es.json"),
 };
 const stored = "fane.lang";
 

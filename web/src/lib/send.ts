@@ -7,16 +7,24 @@ import { challengeIn, solve } from "./work.ts";
 
 const proofsMax = 2;
 
-/** A new key of 128 random bits; the same one for each attempt at the same text, so that a retry never counts twice. */
-export function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+/** 128 random bits for what is sent: the same for each attempt at the same text, so that a retry never counts twice. */
+let attempt = { of: "", key: "" };
+function keyFor(path: string, body: Record<string, unknown>): string {
+  const of = path + JSON.stringify(body);
+  if (of !== attempt.of) {
+    attempt = { of, key: Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("") };
+  }
+  return attempt.key;
 }
 
-export async function send<T>(path: string, body: Record<string, unknown>, key: string, proving: () => void): Promise<T> {
+export async function send<T>(path: string, body: Record<string, unknown>, proving: () => void): Promise<T> {
+  const headers = { "idempotency-key": keyFor(path, body) };
   let proof: Record<string, unknown> = {};
   for (let n = 0; ; n++) {
     try {
-      return await post<T>(path, { ...body, ...proof }, { "idempotency-key": key });
+      const answer = await post<T>(path, { ...body, ...proof }, headers);
+      attempt = { of: "", key: "" };
+      return answer;
     } catch (e) {
       const task = e instanceof ApiError && n < proofsMax ? challengeIn(e) : null;
       if (!task) throw e;
