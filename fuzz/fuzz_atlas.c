@@ -83,6 +83,28 @@ static void ask(const struct atlas *a)
     atlas_count_box(a, &pacific);
 }
 
+/* Some of the file's own sites go or move, and one comes. */
+static void ask_over(const struct atlas *a)
+{
+    struct atlas_file file = {.plain = *a};
+    struct atlas base = {.file = &file}, *over;
+    struct atlas_change changes[8] = {{{{0}}, NULL}};
+    struct atlas_site moved = {.lat_deg = 47.5, .lon_deg = 9.5, .name = STR("Over"), .religion = STR("zoroastrian")};
+    struct err err;
+    atomic_init(&file.handles, 1);
+    for (size_t i = 0; i < 8; i++) {
+        if (i < 7 && a->sites > 0)
+            changes[i].public_id = a->record[i * 11 % a->sites].id;
+        changes[i].site = i % 2 ? &moved : NULL;
+    }
+    if (atlas_overlay(&base, changes, 8, 1, &over, &err) != RC_OK) {
+        ENSURE(err.rc == RC_DAMAGED);
+        return;
+    }
+    ask(over);
+    atlas_close(over);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static struct file_map base; /* made once: the process is the fuzzer's */
@@ -98,10 +120,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     struct atlas a;
     struct err err;
-    if (atlas_attach(&a, (struct file_map){bytes, base.n}, &err) == RC_OK)
+    if (atlas_attach(&a, (struct file_map){bytes, base.n}, &err) == RC_OK) {
         ask(&a);
-    else
+        ask_over(&a);
+    } else {
         ENSURE(err.rc == RC_DAMAGED);
+    }
     free(bytes);
     return 0;
 }
