@@ -6,7 +6,8 @@
  * number of objects with amenity=place_of_worship; osm2pgsql leaves out what it can make no geometry of (3 in 100 of them),
  * its number is printed.
  *   bench_pbf FILE.osm.pbf [THREADS] [RUNS]        FILE: tools/make-bench-pbf.sh
- * BENCH_NO_PEER=1 leaves osmium out.
+ * BENCH_NO_PEER=1 leaves the peers out. Beside the reader alone stands the whole import, as `fane import sites` makes it: digest,
+ * journal, ledger, a fresh SQLite registry, to the last fsync; osm2pgsql is compared with that.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,7 +21,10 @@
 
 #include "base/asset.h"
 #include "base/clock.h"
+#include "base/file.h"
+#include "ledger/ledger.h"
 #include "pg_server.h"
+#include "sites/import.h"
 #include "sites/osm.h"
 #include "wire/json_in.h"
 
@@ -55,6 +59,59 @@ static double ours(const char *path, size_t threads, struct tally *t)
         exit(1);
     }
     return (double)(clock_monotonic_us() - from) / 1e6;
+}
+
+/* --- the whole import ----------------------------------------------------------------------------------------------- */
+
+static void must(enum rc rc, const struct err *err)
+{
+    if (rc == RC_OK)
+        return;
+    fprintf(stderr, "bench_pbf: %s\n", err->text);
+    exit(1);
+}
+
+static double imported(const char *path, size_t threads, struct sites_import_report *r)
+{
+    char dir[] = "/tmp/fane-bench-XXXXXX", db[64], keys[64], roots[64], journals[64], command[80];
+    struct store *st;
+    struct ledger *ledger;
+    struct err err;
+    if (!mkdtemp(dir))
+        exit(1);
+    snprintf(db, sizeof db, "%s/fane.db", dir);
+    snprintf(keys, sizeof keys, "%s/keys", dir);
+    snprintf(roots, sizeof roots, "%s/ledger", dir);
+    snprintf(journals, sizeof journals, "%s/import", dir);
+    must(file_make_dir(keys, 0700, &err), &err);
+    must(file_make_dir(roots, 0700, &err), &err);
+    must(store_open(db, NULL, &st, &err), &err);
+    must(store_migrate(st, &err), &err);
+    must(ledger_open(st, dir, "bench.example/ledger", &ledger, &err), &err);
+    struct sites_file_options o = {.threads = threads, .journal_dir = journals, .import = {.source = STR("bench"), .temp_dir = dir}};
+    int64_t from = clock_monotonic_us();
+    must(sites_import_file(st, path, &o, r, &err), &err);
+    double s = (double)(clock_monotonic_us() - from) / 1e6;
+    store_close(st);
+    ledger_close(ledger);
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    return system(command) == 0 ? s : -1;
+}
+
+static double import_print(const char *path, size_t threads, double mb, const struct tally *t)
+{
+    struct sites_import_report r;
+    struct rusage self;
+    double s = imported(path, threads, &r);
+    getrusage(RUSAGE_SELF, &self);
+    printf("{\"name\":\"pbf_import\",\"n\":%lld,\"threads\":%zu,\"mb\":%.1f,\"s\":%.3f,\"mb_per_s\":%.1f,\"peak_bytes\":%lld}\n",
+           (long long)r.added, threads, mb, s, mb / s, (long long)self.ru_maxrss * 1024);
+    fflush(stdout);
+    if (r.added != t->drafts) {
+        fprintf(stderr, "bench_pbf: %lld sites imported of %lld\n", (long long)r.added, (long long)t->drafts);
+        exit(1);
+    }
+    return s;
 }
 
 /* Runs a command; out_fd takes its standard output. Seconds, or -1 when it cannot be run. */
@@ -221,7 +278,8 @@ static int compare(const void *a, const void *b)
 }
 
 /* False when its answer is another one. */
-static bool peers_run(const char *path, size_t threads, int runs, double mine, double mb, const struct tally *t)
+static bool peers_run(const char *path, size_t threads, int runs, double mine, double import, double mb,
+                      const struct tally *t)
 {
     double theirs[RUNS_MAX];
     struct rusage children;
@@ -246,8 +304,8 @@ static bool peers_run(const char *path, size_t threads, int runs, double mine, d
         fprintf(stderr, "bench_pbf: osm2pgsql or PostGIS is not installed, one peer only\n");
         return true;
     }
-    printf("{\"name\":\"pbf_sites\",\"peer\":\"osm2pgsql flex\",\"s\":%.3f,\"mb_per_s\":%.1f,\"worship\":%lld,\"our_worship\":%lld,"
-           "\"ratio\":%.2f}\n", p, mb / p, (long long)worship, (long long)t->worship, p / mine);
+    printf("{\"name\":\"pbf_import\",\"peer\":\"osm2pgsql flex\",\"s\":%.3f,\"mb_per_s\":%.1f,\"worship\":%lld,\"our_worship\":%lld,"
+           "\"ratio\":%.2f}\n", p, mb / p, (long long)worship, (long long)t->worship, p / import);
     return true;
 }
 
@@ -278,5 +336,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_pbf: over 200 MB of memory\n");
         return 1;
     }
-    return getenv("BENCH_NO_PEER") || peers_run(argv[1], threads, runs, s, mb, &t) ? 0 : 1;
+    double import = import_print(argv[1], threads, mb, &t);
+    return getenv("BENCH_NO_PEER") || peers_run(argv[1], threads, runs, s, import, mb, &t) ? 0 : 1;
 }
