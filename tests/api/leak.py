@@ -397,10 +397,10 @@ class Recipes:
 
     def cursor(self, key):
         have = self.w.cursors[key]
-        if have and self.r.random() < 0.9:
+        if have and self.r.random() < 0.5:
             return self.r.choice(have)
         lat, lon = self.point()  # made up: a cell of a hidden place
-        return self.r.choice((struct.pack(">Q", morton(lat, lon)).hex() + uuid.UUID(self.any_site().id).hex, "1", "x", "2020-01-01.x"))
+        return self.r.choice((struct.pack(">Q", morton(lat, lon)).hex() + uuid.UUID(self.any_site().id).hex,) * 4 + ("1", "x", "2020-01-01.x"))
 
     def query(self, path, **options):
         """Each option: (chance, function)."""
