@@ -69,6 +69,7 @@ int main(void)
     size_t n;
     struct pmtiles_report r;
     struct bench_point *p = bench_points(&n);
+    bench_sort_by_cell(p, n);
     struct atlas *a = build(p, n);
     free(p);
     bench_path(path, "bench.pmtiles");

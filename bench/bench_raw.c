@@ -187,6 +187,7 @@ int main(void)
     size_t n;
     struct prng r;
     struct bench_point *p = bench_points(&n);
+    bench_sort_by_cell(p, n);
     struct atlas *a = build(p, n);
     const char *url = peer_url(p, n);
     prng_seed(&r, 5);

@@ -114,6 +114,20 @@ static inline int bench_by_key(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static inline int bench_by_cell(const void *a, const void *b)
+{
+    const struct bench_point *p = a, *q = b;
+    uint64_t x = geo_cell_of((struct geo_point){p->lat, p->lon}), y = geo_cell_of((struct geo_point){q->lat, q->lon});
+    return (x > y) - (x < y);
+}
+
+/* In the order of their cells, as the registry gives its sites to the atlas: names of neighbours are then neighbours in
+ * memory too. */
+static inline void bench_sort_by_cell(struct bench_point *p, size_t n)
+{
+    qsort(p, n, sizeof *p, bench_by_cell);
+}
+
 /* The points as an index in Morton order. */
 struct bench_index {
     uint64_t *cells;
