@@ -84,18 +84,32 @@ static unsigned least(unsigned a, unsigned b)
     return a < b ? a : b;
 }
 
-/* Three rows of the table; best[j] in the last one is the distance of a to the first j bytes of b. */
+/* Letters that come and go between spellings cost half of what the others do. */
+static unsigned cost(char c)
+{
+    return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y' || c == 'w' || c == 'h' || c == 'j' ? 1 : 2;
+}
+
+static unsigned cost_change(char a, char b)
+{
+    return a == b ? 0 : cost(a) > cost(b) ? cost(a) : cost(b);
+}
+
+/* Three rows of the table; of the one returned, [j] is the distance of a to the first j bytes of b. */
 static const unsigned char *edit_row(struct str a, struct str b, unsigned char rows[3][TEXT_EDITS_MAX + 1])
 {
-    for (size_t j = 0; j <= b.n; j++)
-        rows[0][j] = (unsigned char)j;
+    rows[0][0] = 0;
+    for (size_t j = 1; j <= b.n; j++)
+        rows[0][j] = (unsigned char)(rows[0][j - 1] + cost(b.p[j - 1]));
     for (size_t i = 1; i <= a.n; i++) {
         unsigned char *row = rows[i % 3], *above = rows[(i + 2) % 3], *higher = rows[(i + 1) % 3];
-        row[0] = (unsigned char)i;
+        unsigned gone = cost(a.p[i - 1]);
+        row[0] = (unsigned char)(above[0] + gone);
         for (size_t j = 1; j <= b.n; j++) {
-            unsigned d = least(least(row[j - 1] + 1u, above[j] + 1u), above[j - 1] + (a.p[i - 1] != b.p[j - 1]));
+            unsigned d = least(row[j - 1] + cost(b.p[j - 1]), above[j] + gone);
+            d = least(d, above[j - 1] + cost_change(a.p[i - 1], b.p[j - 1]));
             if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
-                d = least(d, higher[j - 2] + 1u);
+                d = least(d, higher[j - 2] + 2u);
             row[j] = (unsigned char)d;
         }
     }
@@ -127,4 +141,27 @@ unsigned text_edits_prefix(struct str a, struct str b, unsigned most, size_t *us
         }
     }
     return best;
+}
+
+static struct str consonants(struct str s, char buf[TEXT_EDITS_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n && n < TEXT_EDITS_MAX; i++)
+        if (cost(s.p[i]) > 1 && (n == 0 || buf[n - 1] != s.p[i]))
+            buf[n++] = s.p[i];
+    return (struct str){buf, n};
+}
+
+bool text_is_unvowelled(struct str s)
+{
+    size_t vowels = 0;
+    for (size_t i = 0; i < s.n; i++)
+        vowels += s.p[i] == 'a' || s.p[i] == 'e' || s.p[i] == 'i' || s.p[i] == 'o' || s.p[i] == 'u';
+    return s.n >= 3 && 4 * vowels <= s.n;
+}
+
+unsigned text_edits_consonants(struct str a, struct str b, unsigned most)
+{
+    char x[TEXT_EDITS_MAX], y[TEXT_EDITS_MAX];
+    return text_edits(consonants(a, x), consonants(b, y), most);
 }

@@ -6,6 +6,7 @@
 #ifndef TEXT_SOUND_H
 #define TEXT_SOUND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -25,10 +26,14 @@ uint64_t text_sound_without(uint64_t key, unsigned i);
 /* The highest key that begins as this one does. */
 uint64_t text_sound_last(uint64_t key);
 
-/* Insertions, deletions, changes and swaps of neighbouring bytes (optimal string alignment) that make a of b; `most` + 1
- * when they are more than that. */
+/* What it costs to make a of b by insertions, deletions, changes and swaps of neighbours (optimal string alignment): 2
+ * each, 1 where only vowels and h j w y are concerned; `most` + 1 when it is more than that. */
 unsigned text_edits(struct str a, struct str b, unsigned most);
 /* The same against the best beginning of `b`; *used is how long that is. */
 unsigned text_edits_prefix(struct str a, struct str b, unsigned most, size_t *used);
+/* Hardly any vowel: from a script that leaves them out. */
+bool text_is_unvowelled(struct str s);
+/* As text_edits, of the consonants alone, doubles single. */
+unsigned text_edits_consonants(struct str a, struct str b, unsigned most);
 
 #endif

@@ -107,6 +107,9 @@ MUST_CHECK enum rc api_box(const struct api_call *call, bool *has, struct geo_bo
 MUST_CHECK enum rc api_day(const struct api_call *call, const char *name, int64_t *day, struct err *err);
 MUST_CHECK enum rc api_number(const struct api_call *call, const char *name, double *out, struct err *err);
 /* 0 or 1; false when not given. */
+/* Header Idempotency-Key, drawn once for a sending and kept for its retries. */
+enum { API_KEY_BYTES = 16 };
+MUST_CHECK enum rc api_sending_key(const struct api_call *call, uint8_t bits[API_KEY_BYTES], bool *has, struct err *err);
 MUST_CHECK enum rc api_flag(const struct api_call *call, const char *name, bool *out, struct err *err);
 /* Refuses a parameter that is not in the list, so that a typing error is not silently no filter. */
 MUST_CHECK enum rc api_known_params(const struct api_call *call, const char *const *names, size_t n, struct err *err);
@@ -156,6 +159,7 @@ enum rc api_sites_qr(struct api_call *call, struct err *err);
 enum rc api_ground_list(struct api_call *call, struct err *err);
 enum rc api_tiles_ground(struct api_call *call, struct err *err);
 enum rc api_near(struct api_call *call, struct err *err);
+enum rc api_search(struct api_call *call, struct err *err);
 enum rc api_sites_hide(struct api_call *call, struct err *err);
 enum rc api_sites_visibility(struct api_call *call, struct err *err);
 enum rc api_joins_list(struct api_call *call, struct err *err);

@@ -22,6 +22,7 @@
 #include "store/store.h"
 
 struct atlas_ref;
+struct search;
 struct people;
 
 /* What the routes work on; filled by whoever serves, and outlives api_serve. */
@@ -31,6 +32,7 @@ struct app {
     struct vault *vault;
     struct people *people;
     struct atlas_ref *atlas;    /* the current image of the registry; empty tiles until it holds one */
+    struct search *search;      /* NULL: there is none, and /api/v1/search says so */
     /* Returns when every projection shows what the store holds now; NULL: there are none that lag. */
     enum rc (*sites_changed)(void *ctx, struct err *err);
     void *sites_changed_ctx;

@@ -25,6 +25,7 @@ const struct api_route API_ROUTES[] = {
     {HTTP_GET, "/api/v1/countries", api_countries_list, API_REVIEWER, 0, READ_ONLY},
     {HTTP_POST, "/api/v1/countries/{iso2}", api_countries_set, API_COORDINATOR, API_BODY_SMALL, 0},
     {HTTP_GET, "/api/v1/near", api_near, API_OPEN, 0, READ_ONLY},
+    {HTTP_GET, "/api/v1/search", api_search, API_OPEN, 0, READ_ONLY},
     {HTTP_POST, "/api/v1/session", api_session_post, API_OPEN, API_BODY_SMALL, API_NO_CSRF | API_ANY_VIEWER},
     {HTTP_GET, "/api/v1/session", api_session_get, API_OPEN, 0, READ_ONLY},
     {HTTP_DELETE, "/api/v1/session", api_session_delete, API_OPEN, 0, 0},

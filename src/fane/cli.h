@@ -83,6 +83,7 @@ enum rc cmd_export(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_export_tiles(struct cli *cli, int argc, char **argv, struct err *err); /* of cmd_export */
 enum rc cmd_join(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_near(struct cli *cli, int argc, char **argv, struct err *err);
+enum rc cmd_search(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_scan(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_watch(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_warning(struct cli *cli, int argc, char **argv, struct err *err);

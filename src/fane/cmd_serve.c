@@ -8,6 +8,7 @@
 #include "api/app.h"
 #include "base/log.h"
 #include "flow/atlas.h"
+#include "flow/search.h"
 #include "people/people.h"
 
 #include <signal.h>
@@ -38,6 +39,8 @@ struct serving {
     struct people *people;
     struct atlas_live *atlas;
     struct flow_follower *follower;
+    struct flow_search *search;
+    struct flow_projection projection;
 };
 
 /* ---- serving ---- */
@@ -68,7 +71,11 @@ static enum rc serve(struct serving *s, const char *listen, const char *public_u
                       .atlas = atlas_live_ref(s->atlas), .public_url = public_url,
                       .sites_changed = settle, .sites_changed_ctx = s};
     struct api_options opt = {.listen = listen, .ready = ready, .tick = tick, .ctx = s};
-    struct flow_follower_options follow = {.store = s->in.store, .dir = s->in.dir, .live = s->atlas};
+    struct flow_follower_options follow = {.store = s->in.store, .dir = s->in.dir, .live = s->atlas,
+                                           .projections = &s->projection, .projections_n = 1};
+    TRY(flow_search_new(s->in.store, s->in.dir, &s->search, err));
+    s->projection = flow_search_projection(s->search);
+    app.search = flow_search_handle(s->search);
     TRY(flow_follower_open(&follow, &s->follower, err));
     TRY(flow_follower_start(s->follower, err));
     return api_serve(&app, &opt, &stop_asked, err);
@@ -88,6 +95,7 @@ enum rc cmd_serve(struct cli *cli, int argc, char **argv, struct err *err)
     if (rc == RC_OK)
         rc = serve(&s, listen, public_url, err);
     flow_follower_close(s.follower);
+    flow_search_free(s.search);
     people_close(s.people);
     atlas_live_free(s.atlas);
     instance_close(&s.in);

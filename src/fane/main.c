@@ -22,6 +22,7 @@ const struct command COMMANDS[] = {
     {"export", cmd_export, "export sites|incidents --format F       write what the public may see (or all, with --as)"},
     {"join", cmd_join, "join run|list|same|different|undo ID     the same site from several sources"},
     {"near", cmd_near, "near LAT LON [--n 10]                   nearest sites"},
+    {"search", cmd_search, "search TEXT [--near LAT,LON] [--n 10]   sites by name, place, faith, kind or code"},
     {"scan", cmd_scan, "scan FILE.prm                           space-time scan of SaTScan's own files"},
     {"watch", cmd_watch, "watch run [--as-of DATE]                scan what is in the store; drafts warnings"},
     {"warning", cmd_warning, "warning list|approve ID|reject ID       decide on drafted warnings"},

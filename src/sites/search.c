@@ -138,8 +138,10 @@ void search_stats(struct search *s, struct search_stats *out)
 {
     struct view_now *v = view_get(s);
     *out = (struct search_stats){0};
-    if (v)
-        *out = (struct search_stats){v->base->image->sites, v->base->image->terms, v->base->image->map.n, v->touched};
+    if (v) {
+        *out = (struct search_stats){v->base->image->sites, v->base->image->terms, v->base->image->map.n, v->touched, ""};
+        memcpy(out->revision, v->base->image->h->revision, sizeof out->revision);
+    }
     view_drop(s, v);
 }
 

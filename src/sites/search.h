@@ -52,6 +52,7 @@ MUST_CHECK enum rc search_show(struct search *s, struct err *err);
 
 struct search_stats {
     size_t sites, words, bytes, touched;
+    char revision[64];
 };
 void search_stats(struct search *s, struct search_stats *out);
 

@@ -23,11 +23,11 @@ enum {
 #define W_LATIN        0.97F /* by way of a transliteration */
 #define W_JOINED       0.93F
 #define W_BEGUN        0.85F /* the word being typed */
-#define W_PART         0.6F  /* a finished word that is the beginning of another */
+#define W_PART         0.75F /* a finished word that is the beginning of another */
 #define W_MEANT        0.85F /* by the vocabulary */
 #define W_MEANT_BEGUN  0.7F
 #define W_SOUND        0.85F /* less W_SOUND_EDITS times the share of letters that differ */
-#define W_SOUND_EDITS  0.5F
+#define W_SOUND_EDITS  0.7F
 #define W_NEAR         0.75F /* one consonant differs too */
 #define W_NEAR_EDITS   0.7F
 #define W_SOUND_BEGUN  0.72F
@@ -101,25 +101,26 @@ static void fuzzy_keep(struct fuzzy *f, uint32_t term, float weight)
     f->best[at] = (struct query_option){term, term + 1, f->mask, weight};
 }
 
+/* As text_edits counts: 2 a letter. */
 static unsigned edits_allowed(size_t letters)
 {
-    return letters <= 4 ? 1 : letters <= 7 ? 2 : 3;
+    return letters <= 4 ? 2 : letters <= 7 ? 4 : letters <= 11 ? 6 : 8;
 }
 
 static void fuzzy_look(struct expanding *x, struct fuzzy *f, uint32_t term, bool same_sound)
 {
     char buf[SEARCH_TERM_MAX];
     struct str t = search_term_text(x->im, term, buf);
-    unsigned most = edits_allowed(f->word.n) + (same_sound ? (unsigned)f->word.n / 3 : 0);
-    if (t.n == 0)
+    unsigned most = edits_allowed(f->word.n);
+    if (t.n == 0 || str_is_equal(t, f->word))
         return;
-    unsigned edits = text_edits(f->word, t, most);
-    if (edits == 0 || edits > most)
+    unsigned edits = text_is_unvowelled(t) ? 1 + text_edits_consonants(f->word, t, most) : text_edits(f->word, t, most);
+    if (edits > most)
         return;
-    float share = (float)edits / (float)(f->word.n > t.n ? f->word.n : t.n);
+    float share = (float)edits / (float)(2 * (f->word.n > t.n ? f->word.n : t.n));
     float w = same_sound ? W_SOUND - W_SOUND_EDITS * share : W_NEAR - W_NEAR_EDITS * share;
     if (t.p[0] != f->word.p[0])
-        w *= 0.93F;
+        w *= 0.85F; /* people get the first letter right */
     fuzzy_keep(f, term, w);
 }
 
@@ -152,7 +153,7 @@ static void begun_look(struct expanding *x, struct fuzzy *f, uint64_t key)
         unsigned most = edits_allowed(f->word.n);
         unsigned edits = text_edits_prefix(f->word, t, most, &used);
         if (edits > 0 && edits <= most && used >= FUZZY_LEAST)
-            fuzzy_keep(f, x->im->sounds[i].term, W_SOUND_BEGUN - W_NEAR_EDITS * (float)edits / (float)f->word.n);
+            fuzzy_keep(f, x->im->sounds[i].term, W_SOUND_BEGUN - W_NEAR_EDITS * (float)edits / (float)(2 * f->word.n));
     }
 }
 

@@ -26,9 +26,11 @@ enum {
     TERM_TABLE = 2048
 };
 #define LEAST_WEIGHT 0.1F /* words that count less do not choose candidates */
-#define LEAST_SCORE 0.3   /* of the words' weights that must be met */
+#define LEAST_SCORE 0.2   /* of the words' weights that must be met */
 #define W_ATTRIBUTE 0.95F /* a word met by what the site is, not by its name */
 #define W_OTHER_NAME 0.85F /* by another of its names */
+#define W_BOTH 0.06F       /* more for a word that both the name and what the site is meet */
+#define UNMET 0.85         /* for each word that nothing meets */
 
 /* The sites of one unit: short lists in one array, long ones where they are. */
 struct unit_sites {
@@ -361,15 +363,19 @@ static bool has_filters(const struct ranking *r, const struct search_name *attri
 static double met_share(const struct ranking *r, const struct met *name, const struct met *others,
                         const struct met *attributes)
 {
-    double met = 0, total = 0;
+    const float least = 0.2F;
+    double met = 0, total = 0, unmet = 1;
     for (unsigned u = 0; u < r->q->units_n; u++) {
         float w = name->unit[u], a = attributes->unit[u] * W_ATTRIBUTE, o = others->unit[u] * W_OTHER_NAME;
+        w += w > 0 && a > 0 ? W_BOTH : 0;
         w = w > a ? w : a;
         w = w > o ? w : o;
+        if (w < least && r->q->units[u].weight >= LEAST_WEIGHT)
+            unmet *= UNMET;
         met += (double)(w * r->q->units[u].weight);
         total += (double)r->q->units[u].weight;
     }
-    return total > 0 ? met / total : 0;
+    return total > 0 ? unmet * met / total : 0;
 }
 
 static unsigned bits(uint64_t v)

@@ -13,6 +13,7 @@
 #include "api/api_int.h"
 #include "base/file.h"
 #include "flow/atlas.h"
+#include "flow/search.h"
 #include "flow/imports.h"
 #include "incidents/incidents.h"
 #include "people/people.h"
@@ -33,6 +34,8 @@ struct setup {
     bool is_empty;
     struct atlas_live *live;
     struct flow_follower *follower;
+    struct flow_search *search;
+    struct flow_projection projection;
     struct arena mem;
 };
 
@@ -149,7 +152,11 @@ static void fill(struct setup *s)
     }
     s->live = atlas_live_new();
     s->app.atlas = atlas_live_ref(s->live);
-    struct flow_follower_options follow = {.store = s->app.store, .dir = s->dir, .live = s->live};
+    must(flow_search_new(s->app.store, s->dir, &s->search, &err), &err);
+    s->projection = flow_search_projection(s->search);
+    s->app.search = flow_search_handle(s->search);
+    struct flow_follower_options follow = {.store = s->app.store, .dir = s->dir, .live = s->live,
+                                           .projections = &s->projection, .projections_n = 1};
     must(flow_follower_open(&follow, &s->follower, &err), &err);
     must(flow_follower_start(s->follower, &err), &err);
     s->app.sites_changed = settle;
@@ -168,6 +175,7 @@ static void close_rooms(struct setup *s)
 {
     struct app *a = &s->app;
     flow_follower_close(s->follower);
+    flow_search_free(s->search);
     atlas_live_free(s->live);
     people_close(a->people);
     store_close(a->store);

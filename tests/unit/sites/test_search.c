@@ -13,8 +13,8 @@
 #include "wire/csv.h"
 
 /* What was measured; a change that finds less fails. All levels with the sites of the shared data around them. */
-#define LEAST_AT_1 0.85
-#define LEAST_AT_5 0.95
+#define LEAST_AT_1 0.89
+#define LEAST_AT_5 0.96
 
 static struct search *built(struct registry *r)
 {
