@@ -126,7 +126,7 @@ export async function startMock() {
   const sessions = new Map();
   const reports = [], suggestions = [];
   const hidden = new Map();
-  const joins = [{ id: uuidOf("join"), state: "open", score: 0.71, reasons: ["42 m apart", "names alike: 0.83"], a: sites[0].json, b: { ...sites[1].json, denomination: "catholic" } }];
+  const joins = [{ id: uuidOf("join"), state: "open", score: 0.71, reasons: [{ what: "distance", value: 42, weight: 3.1 }, { what: "names", value: 0.83, weight: 5.2 }], distance_m: 42, a: sites[0].json, b: { ...sites[1].json, denomination: "catholic" } }];
   const shown = () => sites.map((s) => s.json).filter((s) => !hidden.has(s.id));
 
   const server = createServer(async (req, res) => {
@@ -245,6 +245,7 @@ export async function startMock() {
       found.state = body.accept ? "accepted" : "rejected";
       return json(200, { id: found.id, state: found.state });
     }
+    if (path === "/api/v1/countries") return reviewer ? json(200, { unpublished: [] }) : problem(401, "Sign in to do this.");
     if (path === "/api/v1/joins") return reviewer ? page(joins.filter((p) => p.state === (q.get("state") ?? "open")), "joins") : problem(401, "Sign in to do this.");
     if ((m = /^\/api\/v1\/joins\/([^/]+)\/(decide|undo)$/.exec(path))) {
       const found = joins.find((p) => p.id === m[1]);

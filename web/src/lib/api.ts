@@ -57,7 +57,10 @@ export interface Suggestion {
   };
   text?: string; lat?: number | null; lon?: number | null;
 }
-export interface JoinPair { id: string; state: string; score: number; reasons: string[]; a: Site; b: Site }
+/** What spoke for or against, and by how much (decibans: 10 is ten to one). */
+export interface JoinReason { what: string; value?: string | number | null; weight: number }
+export interface JoinSide extends Site { sources?: Source[] }
+export interface JoinPair { id: string; state: string; score: number; reasons: JoinReason[]; distance_m?: number; a: JoinSide; b: JoinSide }
 export type Visibility = "public" | "coarse" | "hidden";
 export interface VisibilityReview {
   id: string; why: "narrowed" | "like_guarded"; site: Site | null; like?: Site | null; visibility: Visibility; precision_m?: number | null;
