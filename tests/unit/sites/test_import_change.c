@@ -147,6 +147,45 @@ static void places_not_told(struct registry *r)
     assert_int_equal(placed(r, "way/5", "30"), 1);
 }
 
+/* ---- more stored than a page ---- */
+
+enum { MANY = 12000 };
+
+static void nodes_put(struct buf *b, int from, int to, int step, int version, const char *name)
+{
+    for (int i = from; i < to; i += step)
+        buf_printf(b, "<node id='%d' version='%d' lat='%d.%03d' lon='20'>" FAITH "<tag k='name' v='%s'/></node>\n", i, version,
+                   i / 1000, i % 1000, name);
+}
+
+/* A change with few keys far apart, one with all of them, one with keys between and beyond what is stored. */
+static void skips_in_the_store(struct registry *r)
+{
+    struct sites_import_report p;
+    struct buf b;
+    buf_init(&b, 0);
+    buf_add_z(&b, "<osm version='0.6'>");
+    nodes_put(&b, 0, 2 * MANY, 2, 1, "old");
+    buf_add_z(&b, "</osm>");
+    OK(import_here(r, written(r, "map.xml", b.p, b.n), SOURCE, NULL, false, &p));
+    assert_int_equal(p.added, MANY);
+    buf_clear(&b);
+    buf_add_z(&b, "<osmChange version='0.6'><modify>");
+    nodes_put(&b, 0, 2 * MANY, 5000, 2, "few");
+    buf_add_z(&b, "</modify><delete><node id='2' version='2'/><node id='3' version='2'/><node id='23998' version='2'/>"
+                  "<node id='99999' version='2'/></delete></osmChange>");
+    OK(import_here(r, written(r, "few.xml", b.p, b.n), SOURCE, NULL, false, &p));
+    assert_true(p.updated == 5 && p.gone == 2 && p.added == 0 && p.rejected == 0);
+    buf_clear(&b);
+    buf_add_z(&b, "<osmChange version='0.6'><modify>");
+    nodes_put(&b, 0, 2 * MANY + 10, 1, 3, "all");
+    buf_add_z(&b, "</modify></osmChange>");
+    OK(import_here(r, written(r, "all.xml", b.p, b.n), SOURCE, NULL, false, &p));
+    assert_true(p.updated == MANY && p.added == MANY + 10 && p.gone == 0 && p.unchanged == 0);
+    assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE name = 'all'"), 2 * MANY + 10);
+    buf_fini(&b);
+}
+
 /* ---- the report of what changed ---- */
 
 /* Lines of NDJSON without the random ids. */
@@ -446,6 +485,7 @@ static void real_cut_anywhere(struct registry *r)
 ON_EACH(listed_only)
 ON_EACH(versions_in_order)
 ON_EACH(places_not_told)
+ON_EACH(skips_in_the_store)
 ON_EACH(what_changed)
 ON_EACH(refused_whole)
 ON_EACH(nothing_of_ours)
@@ -457,6 +497,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_listed_only),     cmocka_unit_test(test_versions_in_order),
         cmocka_unit_test(test_places_not_told), cmocka_unit_test(test_what_changed),
+        cmocka_unit_test(test_skips_in_the_store),
         cmocka_unit_test(test_refused_whole),
         cmocka_unit_test(test_nothing_of_ours), cmocka_unit_test(test_real_editions),
         cmocka_unit_test(test_real_cut_anywhere),
