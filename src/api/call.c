@@ -110,6 +110,15 @@ enum rc api_flag(const struct api_call *call, const char *name, bool *out, struc
     return *out ? RC_OK : err_set(err, RC_INVALID, "%s: 0 or 1", name);
 }
 
+enum rc api_sending_key(const struct api_call *call, uint8_t bits[API_KEY_BYTES], bool *has, struct err *err)
+{
+    struct str key = http_header(call->req, "Idempotency-Key");
+    *has = key.n > 0;
+    if (*has && (key.n != 2 * API_KEY_BYTES || !str_unhex(key, bits, API_KEY_BYTES)))
+        return err_set(err, RC_INVALID, "Idempotency-Key: 32 hexadecimal digits, drawn at random");
+    return RC_OK;
+}
+
 enum rc api_known_params(const struct api_call *call, const char *const *names, size_t n, struct err *err)
 {
     for (size_t i = 0; i < call->req->params_n; i++) {

@@ -73,6 +73,10 @@ static enum rc draft_of(const json_t *body, struct report_draft *d, struct err *
 static enum rc receive(struct api_call *call, const json_t *body, struct str *receipt, struct err *err)
 {
     struct report_draft draft = {.types = call->server->report_types};
+    uint8_t key[REPORT_KEY_BYTES];
+    bool has_key;
+    TRY(api_sending_key(call, key, &has_key, err));
+    draft.key = has_key ? key : NULL;
     TRY(draft_of(body, &draft, err));
     return report_receive(call->app->store, call->app->vault, &draft, call->mem, receipt, err);
 }

@@ -8,7 +8,7 @@
 #include "api/api_int.h"
 #include "wire/json_in.h"
 
-enum { DEFAULT_LIMIT = 50, RECEIPT_MAX = 64, BYTES_PER_CHARACTER = 4, KEY_DIGITS = 32 };
+enum { DEFAULT_LIMIT = 50, RECEIPT_MAX = 64, BYTES_PER_CHARACTER = 4 };
 
 static enum rc read_names(const json_t *changes, struct arena *mem, struct suggestion_draft *d, struct err *err)
 {
@@ -92,22 +92,12 @@ static enum rc draft_of(const json_t *body, struct arena *mem, struct suggestion
     return read_changes(body, mem, d, err);
 }
 
-/* Idempotency-Key: 32 hexadecimal digits, drawn once for a sending and kept for its retries. */
-static enum rc read_key(struct api_call *call, uint8_t bits[16], bool *has, struct err *err)
-{
-    struct str key = http_header(call->req, "Idempotency-Key");
-    *has = key.n > 0;
-    if (*has && (key.n != KEY_DIGITS || !str_unhex(key, bits, KEY_DIGITS / 2)))
-        return err_set(err, RC_INVALID, "Idempotency-Key: 32 hexadecimal digits, drawn at random");
-    return RC_OK;
-}
-
 static enum rc receive(struct api_call *call, const json_t *body, struct str *receipt, struct err *err)
 {
     struct suggestion_draft draft = {0};
-    uint8_t key[KEY_DIGITS / 2];
+    uint8_t key[API_KEY_BYTES];
     bool has_key;
-    TRY(read_key(call, key, &has_key, err));
+    TRY(api_sending_key(call, key, &has_key, err));
     TRY(draft_of(body, call->mem, &draft, err));
     return suggest_receive(call->app->store, call->app->vault, &draft, call->server->words, has_key ? key : NULL,
                            call->mem, receipt, err);

@@ -267,6 +267,12 @@ def test_reports(s):
         equal(s.call("POST", "/api/v1/reports/status", {"receipt": bad}).status, 404, f"receipt {bad!r}")
     equal(s.call("POST", "/api/v1/reports", raw='{"text":"no type named"}', headers={"Content-Type": "text/plain"}).status, 201, "any media type")
     equal(s.call("POST", "/api/v1/reports", {"text": "no place"}).status, 201, "without a place")
+    def keyed(key, text): return s.call("POST", "/api/v1/reports", {"text": text}, {"Idempotency-Key": key})
+    first, again = keyed("5a" * 16, "sent, and the answer lost"), keyed("5a" * 16, "sent, and the answer lost")
+    equal((first.status, again.status), (201, 201), "a second attempt is answered as the first")
+    equal(first.json()["receipt"], again.json()["receipt"], "with the same receipt")
+    check(keyed("5a" * 16, "another text").json()["receipt"] != first.json()["receipt"], "another text under the key is another report")
+    equal(keyed("5a", "x").status, 400, "a key that is none")
     for body in ({}, {"text": ""}, {"text": "   "}, {"text": 5}, {"text": "x", "lat": 1}, {"text": "x", "lat": "1", "lon": 2}, {"text": "x", "lat": 91, "lon": 2},
                  {"text": "x", "type": "NO-SUCH"}, {"text": "a\u0000b"}, [], "x", None):
         a = s.call("POST", "/api/v1/reports", raw=json.dumps(body), headers={"Content-Type": "application/json"})
