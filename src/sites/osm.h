@@ -7,7 +7,7 @@
  * A file sorted as usual is decoded once: its blobs are taken from the back, so that what a relation needs is known when
  * its ways come by. A file in any other order is read as often as needed.
  * Invariants:
- *   O1 memory grows with what is found and what that refers to, not with the file (but for 180 bytes per blob of it);
+ *   O1 memory grows with what is found and what that refers to, not with the file (but for 240 bytes per blob of it);
  *   O2 the drafts, rejections and their order are the same whatever the number of threads;
  *   O3 the sink hears nothing before the whole file has been read well;
  *   O4 of an object that stands more than once the highest version counts, the later one of equal versions; a deleted
