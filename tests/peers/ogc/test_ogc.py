@@ -270,6 +270,12 @@ def test_gdal_gpkg(folder):
         check(piece in text, f"GDAL shows {piece}")
     equal(text.count("OGRFeature(sites)"), 3, "all sites, the one without a place too")
     equal(count_of(ogrinfo("-so", out, "sites", "-spat", "-180", "-17", "-179", "-16")[1]), 1, "by the index")
+    validator = ["/usr/bin/python3", "-m", "osgeo_utils.samples.validate_gpkg", out]  # Debian's own: gdal-bin brings it
+    if subprocess.run(["/usr/bin/python3", "-c", "import osgeo_utils.samples.validate_gpkg"], capture_output=True).returncode == 0:
+        done = subprocess.run(validator, capture_output=True, text=True)
+        equal((done.returncode, done.stdout + done.stderr), (0, ""), "GDAL's validator of GeoPackages")
+    else:
+        print("skipped: GDAL's validate_gpkg is not installed (package python3-gdal)")
     copy = os.path.join(folder, "copy.gpkg")
     done = subprocess.run(["ogr2ogr", "-f", "GPKG", copy, out], capture_output=True, text=True)
     equal((done.returncode, done.stderr), (0, ""), "ogr2ogr copies it")
