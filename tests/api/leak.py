@@ -128,10 +128,10 @@ def run(*args, **more):
 class World:
     """What the requests are made of."""
 
-    def __init__(self, fane, dir, seed):
+    def __init__(self, fane, dir, seed, sites):
         self.fane, self.rng = fane, random.Random(seed)
         self.a, self.b = os.path.join(dir, "a"), os.path.join(dir, "b")
-        self.sites = [Site(self.rng, i) for i in range(420)]
+        self.sites = [Site(self.rng, i) for i in range(sites)]
         self.cursors = collections.defaultdict(list)
 
     def fill(self):
@@ -139,8 +139,8 @@ class World:
         run(self.fane, "seed", "--data", self.a)
         for role in ROLES:
             run(self.fane, "user", "add", role, "--role", role, "--data", self.a, input=PASSWORD + "\n")
-        self.load("leak", self.sites[:400], "Leak testers")
-        self.load("onlyhidden", self.sites[400:], "Onlyhidden Register")
+        self.load("leak", self.sites[:-20], "Leak testers")
+        self.load("onlyhidden", self.sites[-20:], "Onlyhidden Register")
 
     def load(self, source, sites, attribution):
         dir = os.path.dirname(self.a)
@@ -175,7 +175,7 @@ class World:
         """Through the front door, as a coordinator."""
         who = Client(server.port, "coordinator")
         for i, s in enumerate(self.sites):
-            if i >= 400 or i % 5 == 0:
+            if i >= len(self.sites) - 20 or i % 5 == 0:
                 s.visibility = "hidden"
             elif i % 5 == 1:
                 s.visibility, s.precision = "coarse", LADDER[i // 5 % 4]
@@ -244,7 +244,7 @@ class World:
             db.execute("UPDATE site SET wikidata = 'Q1', unesco = '', note = 'elsewhere', admin1 = 'elsewhere' WHERE id = ?", (id,))
             db.execute("UPDATE site_source SET external_id = external_id || '-twin', source_text = 'twin', raw = '{}' WHERE site = ?", (id,))
             db.execute("DELETE FROM site_footprint WHERE site = ?", (id,))
-        assert len(hidden) > 100 and moved > 60 and told, (len(hidden), moved, len(told))
+        assert 5 * len(hidden) > len(self.sites) and 8 * moved > len(self.sites) and told, (len(hidden), moved, len(told))
         db.commit()
         db.close()
         print(f"twin: {len(hidden)} sites never were, {moved} are elsewhere, {len(told)} incidents with them")
@@ -748,7 +748,7 @@ def main():
     print(f"seed {seed}, at least {requests} requests")
     routes = [line.split("\t") for line in run(sys.argv[2], "--routes").splitlines()]
     with tempfile.TemporaryDirectory(prefix="fane-leak-") as dir:
-        w = World(sys.argv[1], dir, seed)
+        w = World(sys.argv[1], dir, seed, 420 if requests > 20000 else 220)
         w.fill()
         w.learn()
         s = Server(w.fane, w.a)

@@ -433,6 +433,54 @@ class Warnings(Base):
         self.fane("verify")
 
 
+class Visibility(Base):
+    """fane site and fane country: who may see what, kept over imports, all of it in the ledger."""
+
+    ROWS = ("id,name,lat,lon,country,opening_hours,phone\n"
+            "a,Saint Anne,51.5,-0.12,GB,Su 10:00,+44 20 7946 0000\nb,Saint Brigid,51.6,-0.22,GB,,\nc,San Carlo,41.9,12.5,IT,,\n")
+    MAP = json.dumps({"fields": {"id": "id", "name": "name", "lat": "lat", "lon": "lon", "country": "country"}, "constant": {"class": "place_of_worship"}})
+
+    def load(self, rows):
+        self.fane("import", "sites", self.file("rows.csv", rows.encode()), "--map", self.file("map.json", self.MAP.encode()), "--source", "rows")
+
+    def shown(self, *more):
+        rows = json.loads(self.fane("export", "sites", "--format", "geojson", *more).stdout)["features"]
+        return {r["properties"]["name"]: r for r in rows}
+
+    def test_hide_coarse_show(self):
+        self.load(self.ROWS)
+        self.assertNotIn(b"7946", self.fane("export", "sites", "--format", "csv").stdout)
+        code = self.shown()["Saint Anne"]["properties"]["code"]
+        self.fane("site", "hide", code, code=2)  # why?
+        said = self.json("site", "hide", code, "--reason", "asked by its people")
+        self.assertEqual((said["visibility"], said["changed"]), ("hidden", True))
+        self.assertNotIn("Saint Anne", self.shown())
+        self.assertFalse(self.json("site", "hide", code, "--reason", "again")["changed"])
+        self.load(self.ROWS.replace("a,Saint Anne,51.5,", "z,Saint Anne,51.5005,"))  # the source has renumbered it
+        self.assertEqual(set(self.shown()), {"Saint Brigid", "San Carlo"})
+        self.fane("site", "coarse", code, "--precision", "1234", "--reason", "x", code=2)
+        self.load(self.ROWS)
+        self.fane("site", "coarse", code, "--precision", "50000", "--reason", "agreed")
+        place = self.shown()["Saint Anne"]["geometry"]["coordinates"]
+        self.assertNotAlmostEqual(place[1], 51.5, 2)
+        self.fane("site", "show", code, "--reason", "agreed")
+        self.assertEqual(self.shown()["Saint Anne"]["geometry"]["coordinates"], [-0.12, 51.5])
+        self.fane("verify")
+
+    def test_country(self):
+        self.load(self.ROWS)
+        self.fane("country", "unpublish", "gb", "--reason", "x", code=2)
+        self.assertTrue(self.json("country", "unpublish", "GB", "--reason", "an order")["changed"])
+        self.assertEqual(set(self.shown()), {"San Carlo"})
+        self.load(self.ROWS + "d,Saint David,51.7,-0.1,GB,,\n")
+        self.assertEqual(set(self.shown()), {"San Carlo"})
+        self.assertEqual(self.fane("near", "51.5", "-0.12", "--n", "3", "--json").stdout.count(b"Saint"), 0)
+        self.assertEqual([(c["country"], c["sites"]) for c in self.json("country", "list")], [("GB", 3)])
+        self.fane("country", "publish", "GB", "--reason", "lifted")
+        self.assertEqual(len(self.shown()), 4)
+        self.fane("verify")
+
+
 class People(Base):
     def test_accounts(self):
         self.fane("org", "add", "Interfaith desk")
