@@ -13,6 +13,8 @@
 
 enum { CUTTERS_KEPT = 16, SPARE_HITS = 16, HIDDEN_MAX = 400, TOUCHED_BYTES = 64 << 20 };
 
+#define WEAKEST 0.4 /* of the best one's score: below, a hit only looks like noise */
+
 struct base {
     struct search_image *image;
     unsigned refs; /* views */
@@ -446,6 +448,8 @@ static enum rc give(struct asking *a, struct err *err)
     enum view *views = ARENA_NEW_N(a->mem, enum view, a->n + 1);
     if (a->n)
         qsort(a->found, a->n, sizeof *a->found, by_score);
+    while (a->n > 0 && a->found[a->n - 1].score < WEAKEST * a->found[0].score)
+        a->n--;
     size_t n = a->n < a->opt->limit + SPARE_HITS ? a->n : a->opt->limit + SPARE_HITS;
     for (size_t i = 0; i < n; i++)
         ids[i] = a->found[i].id;
@@ -482,6 +486,8 @@ static enum rc ask(struct asking *a, const struct view_now *v, struct err *err)
 {
     struct policy_object hidden = {.kind = POLICY_SITE, .visibility = VISIBILITY_HIDDEN};
     TRY(give_code(a, err));
+    if (a->hits_n > 0)
+        return RC_OK;
     find_public(a, v);
     if (policy_view(a->opt->viewer, &hidden) != VIEW_DENIED)
         TRY(find_hidden(a, v, err));

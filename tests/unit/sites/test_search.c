@@ -130,10 +130,249 @@ static void the_table_of_queries_finds_its_sites(void **state)
     on_each_engine(table);
 }
 
+/* --- names as queries -------------------------------------------------------------------------------------------------- */
+
+static bool is_among(const struct search_hit *hits, size_t n, struct uuid id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (uuid_is_equal(hits[i].site.public_id, id))
+            return true;
+    return false;
+}
+
+static size_t shared_by(const struct sites_page *all, struct str name, struct arena *mem)
+{
+    size_t n = 0;
+    struct str folded = sites_fold(mem, name);
+    for (size_t i = 0; i < all->n; i++)
+        for (size_t k = 0; k < all->sites[i].names_n; k++)
+            if (str_is_equal(sites_fold(mem, all->sites[i].names[k].text), folded)) {
+                n++;
+                break;
+            }
+    return n;
+}
+
+/* Every name of every site of the seed finds its site among the first five, unless more than five have that name; so
+ * does a long beginning of it, for most. */
+static void names_find(struct registry *r)
+{
+    enum { AT = 5, LEAST_CHARACTERS = 8 };
+    const uint64_t random_seed = 20;
+    const double least_begun = 0.9; /* a beginning may be another site's too */
+    struct sites_import_report report;
+    struct sites_page all;
+    struct prng rng;
+    int begun = 0, begun_found = 0;
+    OK(import_path(r, in_tree(r, "data/seed/sites.csv"), "seed", false, &report, NULL));
+    OK(sites_list(r->st, NULL, &VIEWER_PUBLIC, STR_NONE, SITES_LIMIT_MAX, false, &r->mem, &all, &r->err));
+    struct search *s = built(r);
+    prng_seed(&rng, random_seed);
+    fprintf(stderr, "random seed %llu\n", (unsigned long long)random_seed);
+    for (size_t i = 0; i < all.n; i++)
+        for (size_t k = 0; k < all.sites[i].names_n; k++) {
+            struct str name = str_clip(all.sites[i].names[k].text, SEARCH_TEXT_MAX);
+            struct search_hit *hits;
+            size_t n = ask(r, s, name, &VIEWER_PUBLIC, AT, &hits), characters = text_characters(name);
+            if (!is_among(hits, n, all.sites[i].public_id) && shared_by(&all, name, &r->mem) <= AT)
+                fail_msg("the name " STR_FMT " does not find its site", STR_ARG(name));
+            if (characters < LEAST_CHARACTERS)
+                continue;
+            size_t to = characters - 1 - prng_below(&rng, characters / 3);
+            n = ask(r, s, str_slice(name, 0, text_offset(name, to)), &VIEWER_PUBLIC, AT, &hits);
+            begun++;
+            begun_found += is_among(hits, n, all.sites[i].public_id);
+        }
+    fprintf(stderr, "beginnings of names: %d of %d found among %d\n", begun_found, begun, AT);
+    assert_true(all.n == 606 && begun > 700);
+    assert_true(begun_found >= least_begun * begun);
+    search_free(s);
+}
+
+static void every_name_finds_its_site(void **state)
+{
+    (void)state;
+    on_each_engine(names_find);
+}
+
+/* --- who may see what, and what changes ----------------------------------------------------------------------------------- */
+
+static struct site *by_external(struct registry *r, const char *id)
+{
+    struct site *s;
+    OK(sites_find_external(r->st, str_of(id), &SITES_ADMIN, &r->mem, &s, &r->err));
+    return s;
+}
+
+struct noting {
+    struct search *s;
+    int64_t seq;
+};
+static enum rc note(void *ctx, const struct sites_now *now, struct err *err)
+{
+    struct noting *n = ctx;
+    (void)err;
+    search_touch(n->s, now, n->seq);
+    return RC_OK;
+}
+
+static void follow(struct registry *r, struct search *s, struct uuid id, int64_t seq)
+{
+    struct noting n = {s, seq};
+    OK(sites_each_now(r->st, &id, 1, note, &n, &r->err));
+    OK(search_show(s, &r->err));
+}
+
+static void follows(struct registry *r)
+{
+    struct sites_import_report report;
+    struct search_hit *hits;
+    OK(import_path(r, in_tree(r, "data/seed/sites.csv"), "seed", false, &report, NULL));
+    struct search *s = built(r);
+    struct site *stone = by_external(r, "stonehenge"), *uluru = by_external(r, "uluru");
+    assert_int_equal(ask(r, s, STR("stonehenge"), &VIEWER_PUBLIC, 1, &hits), 1);
+    assert_true(uuid_is_equal(hits[0].site.public_id, stone->public_id));
+
+    /* hidden: gone for the public at once, though the image does not know yet; insiders find it */
+    OK(sites_hide(r->st, stone->id, STR("asked"), &SITES_ADMIN, &r->err));
+    for (int after = 0; after < 2; after++) {
+        size_t n = ask(r, s, STR("stonehenge"), &VIEWER_PUBLIC, 5, &hits);
+        assert_false(is_among(hits, n, stone->public_id));
+        n = ask(r, s, code_format(&r->mem, stone->code), &VIEWER_PUBLIC, 5, &hits);
+        assert_false(is_among(hits, n, stone->public_id));
+        assert_int_equal(ask(r, s, STR("stonehenge"), &SITES_ADMIN, 1, &hits), 1);
+        assert_true(uuid_is_equal(hits[0].site.public_id, stone->public_id));
+        follow(r, s, stone->id, 1);
+    }
+    /* coarse: found at its grid's place, for nobody as it is but insiders */
+    OK(sites_set_visibility(r->st, uluru->id, VISIBILITY_COARSE, STR("asked"), &SITES_ADMIN, &r->err));
+    follow(r, s, uluru->id, 2);
+    assert_int_equal(ask(r, s, STR("Uluru"), &VIEWER_PUBLIC, 1, &hits), 1);
+    assert_true(hits[0].view == VIEW_COARSE && hits[0].site.is_coarse && hits[0].site.lat_deg != uluru->lat_deg);
+    assert_int_equal(ask(r, s, STR("Uluru"), &SITES_ADMIN, 1, &hits), 1);
+    assert_true(hits[0].site.lat_deg == uluru->lat_deg);
+
+    /* what was touched before the new image is forgotten with it, the rest holds */
+    OK(search_open(s, str_printf(&r->mem, "%s/sites.search", r->dir).p, NULL, 1, &r->err));
+    struct search_stats stats;
+    search_stats(s, &stats);
+    assert_int_equal(stats.touched, 1);
+    search_free(s);
+}
+
+static void touched_sites_are_found_as_they_are_now(void **state)
+{
+    (void)state;
+    on_each_engine(follows);
+}
+
+static void options(struct registry *r)
+{
+    struct sites_import_report report;
+    struct search_hit *hits;
+    size_t n;
+    OK(import_path(r, in_tree(r, "data/seed/sites.csv"), "seed", false, &report, NULL));
+    struct search *s = built(r);
+    struct site *tokyo = by_external(r, "senso-ji-tokyo");
+    assert_int_equal(ask(r, s, code_format(&r->mem, tokyo->code), &VIEWER_PUBLIC, 3, &hits), 1);
+    assert_true(uuid_is_equal(hits[0].site.public_id, tokyo->public_id));
+
+    struct search_options near = {.viewer = &VIEWER_PUBLIC, .limit = 1, .has_near = true, .near = {35.68, 139.7}};
+    OK(search_query(s, r->st, STR("temple"), &near, &r->mem, &hits, &n, &r->err));
+    assert_true(n == 1 && str_is_equal(hits[0].site.country, STR("JP")));
+
+    struct search_options shinto = {.viewer = &VIEWER_PUBLIC, .limit = 50, .religion = STR("shinto"), .kind = STR("SHI")};
+    OK(search_query(s, r->st, STR("shrine"), &shinto, &r->mem, &hits, &n, &r->err));
+    assert_true(n >= 5);
+    for (size_t i = 0; i < n; i++)
+        assert_true(str_is_equal(hits[i].site.religion, STR("shinto")));
+
+    static const char *const NOTHING[] = {"", "   ", "-.,!", "\xe2\x80\x8b", "zzqxxv"};
+    for (size_t i = 0; i < sizeof NOTHING / sizeof NOTHING[0]; i++)
+        assert_int_equal(ask(r, s, str_of(NOTHING[i]), &VIEWER_PUBLIC, 5, &hits), 0);
+    char text[SEARCH_TEXT_MAX + 2];
+    memset(text, 'a', sizeof text);
+    struct search_options o = {.viewer = &VIEWER_PUBLIC, .limit = 5};
+    OK(search_query(s, r->st, (struct str){text, SEARCH_TEXT_MAX}, &o, &r->mem, &hits, &n, &r->err));
+    assert_int_equal(search_query(s, r->st, (struct str){text, sizeof text}, &o, &r->mem, &hits, &n, &r->err), RC_TOO_LARGE);
+    assert_int_equal(search_query(s, r->st, STR("\xff"), &o, &r->mem, &hits, &n, &r->err), RC_INVALID);
+    o.limit = 0;
+    assert_int_equal(search_query(s, r->st, STR("a"), &o, &r->mem, &hits, &n, &r->err), RC_INVALID);
+    search_free(s);
+}
+
+static void codes_places_filters_and_caps(void **state)
+{
+    (void)state;
+    on_each_engine(options);
+}
+
+/* --- damage ------------------------------------------------------------------------------------------------------------------ */
+
+/* With the digest checked any changed byte is noticed; without it nothing but the answers suffers. */
+static void damaged(struct registry *r)
+{
+    enum { TIMES = 300, SEEN_TIMES = 20 };
+    static const char *const TEXTS[] = {"saint", "s", "少林", "kazan cathedral", "temple sri lanka", "مسجد"};
+    struct sites_import_report report;
+    struct search_image im;
+    struct prng rng;
+    struct str whole;
+    OK(import_path(r, in_tree(r, "data/seed/sites.csv"), "seed", false, &report, NULL));
+    search_free(built(r));
+    const char *path = str_printf(&r->mem, "%s/sites.search", r->dir).p;
+    OK(file_read(path, 64 << 20, &r->mem, &whole, &r->err));
+    struct search_cutter *c;
+    OK(search_cutter_new(&c, &r->err));
+    prng_seed(&rng, 7);
+    int attached = 0;
+    for (int i = 0; i < TIMES; i++) {
+        unsigned char *bytes = mem_alloc(whole.n);
+        memcpy(bytes, whole.p, whole.n);
+        for (uint64_t k = 0; k <= prng_below(&rng, 40); k++)
+            bytes[i % 3 ? prng_below(&rng, whole.n) : prng_below(&rng, 512)] = (unsigned char)prng_u64(&rng);
+        if (i < SEEN_TIMES && memcmp(bytes, whole.p, whole.n) != 0) {
+            struct search *s;
+            OK(file_replace(path, (struct str){(const char *)bytes, whole.n}, 0600, &r->err));
+            OK(search_new(&s, &r->err));
+            assert_int_equal(search_open(s, path, NULL, 0, &r->err), RC_DAMAGED);
+            search_free(s);
+        }
+        if (search_attach(&im, (struct file_map){bytes, whole.n}, &r->err) == RC_OK) {
+            struct arena mem;
+            arena_init(&mem);
+            attached++;
+            for (size_t k = 0; k < sizeof TEXTS / sizeof TEXTS[0]; k++) {
+                struct search_found found[10];
+                struct search_ask a = {.text = str_of(TEXTS[k]), .limit = 10, .has_near = k % 2, .phrases = im.phrases};
+                search_rank(&im, c, &a, NULL, &mem, found);
+            }
+            arena_fini(&mem);
+        } else {
+            assert_int_equal(r->err.rc, RC_DAMAGED);
+        }
+        free(bytes);
+    }
+    assert_true(attached > TIMES / 4);
+    for (size_t n = 0; n < whole.n; n += whole.n / 7)
+        assert_int_equal(search_attach(&im, (struct file_map){(const void *)whole.p, n}, &r->err), RC_DAMAGED);
+    search_cutter_free(c);
+}
+
+static void a_damaged_image_is_refused_and_never_strays(void **state)
+{
+    (void)state;
+    on_each_engine(damaged);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_of_queries_finds_its_sites),
+        cmocka_unit_test(every_name_finds_its_site),
+        cmocka_unit_test(touched_sites_are_found_as_they_are_now),
+        cmocka_unit_test(codes_places_filters_and_caps),
+        cmocka_unit_test(a_damaged_image_is_refused_and_never_strays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
