@@ -67,6 +67,7 @@ struct api_server {
     struct code_list *report_types;
     struct http_prepared **files; /* by asset index; NULL for what is not served */
     size_t files_n;
+    struct http_prepared *framed; /* the page for /embed; NULL when there is no web app */
     struct str vocab, vocab_gzip, vocab_etag; /* the answer of /api/v1/vocab, made at start */
     struct arena mem;
     bool cookie_is_secure;
@@ -138,6 +139,10 @@ MUST_CHECK enum rc api_access_check(struct api_call *call, struct err *err);
 MUST_CHECK enum rc api_same_origin(const struct api_call *call, struct err *err);
 
 /* ---- files.c ---- */
+/* What a page of ours may load: itself only. */
+#define API_PAGE_LOADS                                                                                                 \
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "                                    \
+    "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
 void api_files_prepare(struct api_server *s, const struct http_app *http);
 void api_files_free(struct api_server *s);
 /* A file of the web app for this path, or its index page; false when the path is none of the web app's. */

@@ -15,10 +15,16 @@ static bool is_hashed(struct str path)
     return str_starts_with(path, STR("web/assets/"));
 }
 
-static struct http_prepared *prepare_one(const struct http_app *http, const struct asset *a)
+/* The map in a frame of another site. Nobody is signed in there: the session's cookie is SameSite=Strict, and the page has
+ * no form; so there is nothing that a page around it could make somebody click. */
+#define FRAMED_PAGE   "web/index.html"
+#define FRAMED_PATH   "/embed"
+#define FRAMED_POLICY API_PAGE_LOADS "form-action 'none'; frame-ancestors *"
+
+static struct http_response response_of(const struct asset *a)
 {
     struct str path = str_of(a->path);
-    struct http_response like = {
+    return (struct http_response){
         .status = 200,
         .type = a->type,
         .body = {(const char *)a->p, a->n},
@@ -26,6 +32,21 @@ static struct http_prepared *prepare_one(const struct http_app *http, const stru
         .etag = str_of(a->etag),
         .cache = is_hashed(path) ? "public, max-age=31536000, immutable" : "no-cache",
     };
+}
+
+static struct http_prepared *prepare_one(const struct http_app *http, const struct asset *a)
+{
+    struct http_response like = response_of(a);
+    return http_prepare(http, &like);
+}
+
+static struct http_prepared *prepare_framed(const struct http_app *http)
+{
+    const struct asset *a = asset_find(STR(FRAMED_PAGE));
+    if (!a)
+        return NULL;
+    struct http_response like = response_of(a);
+    http_add_header(&like, "Content-Security-Policy", STR(FRAMED_POLICY));
     return http_prepare(http, &like);
 }
 
@@ -37,6 +58,7 @@ void api_files_prepare(struct api_server *s, const struct http_app *http)
     for (size_t i = 0; i < s->files_n; i++)
         if (str_starts_with(str_of(asset_at(i)->path), STR("web/")))
             s->files[i] = prepare_one(http, asset_at(i));
+    s->framed = prepare_framed(http);
 }
 
 void api_files_free(struct api_server *s)
@@ -44,6 +66,7 @@ void api_files_free(struct api_server *s)
     for (size_t i = 0; i < s->files_n; i++)
         http_prepared_free(s->files[i]);
     free(s->files);
+    http_prepared_free(s->framed);
 }
 
 static const struct http_prepared *file_peek(struct api_server *s, struct str path)
@@ -68,7 +91,7 @@ static bool is_reserved(struct str path)
 bool api_files_answer(struct api_server *s, const struct http_request *req, struct http_response *res)
 {
     struct str path = str_printf(req->mem, "web" STR_FMT, STR_ARG(req->path));
-    res->prepared = file_peek(s, path);
+    res->prepared = str_is_equal(req->path, STR(FRAMED_PATH)) ? s->framed : file_peek(s, path);
     if (!res->prepared && !is_reserved(req->path))
         res->prepared = file_peek(s, STR("web/index.html"));
     res->status = res->prepared ? 200 : 0;

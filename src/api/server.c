@@ -14,11 +14,7 @@
 
 enum { TILES_CACHE_BYTES = 128 << 20, PROOF_WAITING = 512, STOP_MS = 10000, TICK_US = 1000000, LOOK_US = 20000 };
 
-/* What a page of ours may load: itself only. */
-#define PAGE_POLICY                                                                                                    \
-    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "                                    \
-    "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "         \
-    "form-action 'self'; frame-ancestors 'none'"
+#define PAGE_POLICY API_PAGE_LOADS "form-action 'self'; frame-ancestors 'none'"
 #define DATA_POLICY "default-src 'none'; frame-ancestors 'none'"
 
 static bool is_page(const char *type)
@@ -26,12 +22,22 @@ static bool is_page(const char *type)
     return type && (strncmp(type, "text/html", 9) == 0 || strncmp(type, "text/javascript", 15) == 0);
 }
 
+static bool has_policy(const struct http_response *res)
+{
+    for (size_t i = 0; i < res->headers_n; i++)
+        if (strcmp(res->headers[i].name, "Content-Security-Policy") == 0)
+            return true;
+    return false;
+}
+
 static void decorate(void *ctx, struct http_response *res)
 {
     (void)ctx;
-    http_add_header(res, "Content-Security-Policy", is_page(res->type) ? STR(PAGE_POLICY) : STR(DATA_POLICY));
+    if (!has_policy(res)) { /* the page that others may frame brings its own (files.c) */
+        http_add_header(res, "Content-Security-Policy", is_page(res->type) ? STR(PAGE_POLICY) : STR(DATA_POLICY));
+        http_add_header(res, "X-Frame-Options", STR("DENY"));
+    }
     http_add_header(res, "X-Content-Type-Options", STR("nosniff"));
-    http_add_header(res, "X-Frame-Options", STR("DENY"));
     http_add_header(res, "Referrer-Policy", STR("no-referrer"));
     http_add_header(res, "Permissions-Policy", STR("geolocation=(self), camera=(), microphone=(), browsing-topics=()"));
     http_add_header(res, "Cross-Origin-Opener-Policy", STR("same-origin"));

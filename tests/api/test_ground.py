@@ -76,6 +76,22 @@ def test_shared_ground(s):
     check("Gini-Simpson" in doc["vector_layers"][0]["description"], "TileJSON says what diversity is")
 
 
+def test_embed(s):
+    """The map may be framed, nothing else may: not even the map's own page."""
+    a = s.get("/embed")
+    if a.status == 404:
+        print("skipped: this build has no web app")
+        return
+    policy = a.headers["Content-Security-Policy"]
+    check("frame-ancestors *" in policy and "default-src 'none'" in policy and "form-action 'none'" in policy, policy)
+    equal((a.status, a.headers["X-Frame-Options"], a.headers["X-Content-Type-Options"], a.headers["Referrer-Policy"]), (200, None, "nosniff", "no-referrer"), "embed")
+    equal(s.get("/embed?theme=dark").headers["X-Frame-Options"], None, "with parameters too")
+    equal(s.get("/embed", If_None_Match=a.headers["ETag"]).headers["X-Frame-Options"], None, "also when it has not changed")
+    for path in ("/", "/desk", "/embed/", "/embed/x", "/report", "/api/v1/sites"):
+        h = s.get(path).headers
+        equal((h["X-Frame-Options"], "frame-ancestors 'none'" in h["Content-Security-Policy"]), ("DENY", True), f"{path} is never framed")
+
+
 def suggest(s, body, key=None):
     return s.call("POST", "/api/v1/suggestions", body, {"Idempotency-Key": key} if key else None)
 
