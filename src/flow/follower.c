@@ -23,7 +23,8 @@ struct flow_follower {
     int64_t seq;        /* all changes up to this one are shown, or lie in a build that is due */
     int64_t whole_seq;  /* the last change that asks for a build; one of a lower number does not do */
     int64_t image_seq;  /* of the image in use */
-    bool is_unshown;    /* noted, but showing failed: again */
+    bool is_unshown;    /* noted, but not shown yet */
+    int64_t show_from_us; /* an overlay that took long is not made anew at once */
     int waited;
     int rest; /* polls until a build that failed is tried again */
     _Atomic int64_t shown_seq; /* all changes up to this one are in what the readers hold */
@@ -56,10 +57,20 @@ static enum rc note_one(void *ctx, const struct sites_now *now, struct err *err)
     return RC_OK;
 }
 
+/* While a run names hundreds of thousands of sites, each overlay takes seconds: then no more than a third of the time
+ * goes into them, unless somebody waits to see a site gone. */
+static bool may_show(const struct flow_follower *f)
+{
+    return clock_monotonic_us() >= f->show_from_us || atomic_load(&f->waiting) > 0;
+}
+
 static enum rc show(struct flow_follower *f, struct err *err)
 {
     f->is_unshown = true;
+    int64_t began = clock_monotonic_us();
     enum rc rc = atlas_live_show(f->opt.live, err);
+    int64_t now = clock_monotonic_us();
+    f->show_from_us = now - began > FLOW_POLL_US ? now + 2 * (now - began) : 0;
     if (rc == RC_DAMAGED) { /* better no map for the seconds of a build than one that shows what was hidden */
         atlas_live_clear(f->opt.live);
         f->image_seq = -1; /* below any whole_seq: a build is due */
@@ -87,7 +98,7 @@ static enum rc take_touched(struct flow_follower *f, const struct sites_touched 
         f->is_unshown = true;
     }
     f->seq = t->seq;
-    return f->is_unshown ? show(f, err) : RC_OK;
+    return f->is_unshown && may_show(f) ? show(f, err) : RC_OK;
 }
 
 /* *is_still: nothing has changed since the last poll. */
@@ -99,7 +110,7 @@ static enum rc look(struct flow_follower *f, bool *is_still, struct err *err)
     TRY(sites_change_last(f->opt.store, &last, err));
     *is_still = last.seq == f->seq;
     if (*is_still)
-        return f->is_unshown ? show(f, err) : RC_OK;
+        return f->is_unshown && may_show(f) ? show(f, err) : RC_OK;
     arena_init(&mem);
     enum rc rc = sites_touched_since(f->opt.store, f->seq, &mem, &t, err);
     if (rc == RC_OK)
