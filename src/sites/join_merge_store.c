@@ -221,6 +221,8 @@ static enum rc show(struct store_tx *tx, const struct join_rules *rules, struct 
     if (rc == RC_OK && n == 0)
         rc = err_set(err, RC_DAMAGED, "a joined site has lost what its source says");
     if (rc == RC_OK && n == 1) {
+        if (rows[0].class_code.n == 0)
+            rows[0].status = STR("gone"); /* a correction (suggest_apply.h) taken apart is no site of its own */
         rc = row_write(tx, &rows[0], v, err);
         if (rc == RC_OK)
             rc = store_exec(tx, &DROP, args, SA_N(args), NULL, err);

@@ -86,6 +86,8 @@ static enum rc said_read(struct store_tx *tx, struct uuid record, struct arena *
                                          .has_place = !store_is_null(rows, 5),
                                          .lat_deg = store_real(rows, 5),
                                          .lon_deg = store_real(rows, 6)};
+        if (str_is_equal(out->status, STR("gone"))) /* it was taken apart from its site: nobody said so */
+            out->status = STR_NONE;
         names_read(store_text(rows, 7), mem, out);
     }
     return store_finish(rows, err);

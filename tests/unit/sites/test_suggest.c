@@ -262,6 +262,11 @@ static void corrections_on(struct registry *r)
     s = site_again(r, before, &VIEWER_PUBLIC);
     assert_true(str_is_equal(s->religion, STR("christian")) && s->lat_deg == 50 && str_is_equal(s->status, STR("present")));
     assert_true(has_name(s, "de", "Alte Kirche") && !has_name(s, "eo", "Preghejo"));
+    assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE shown_cell IS NOT NULL"), 1); /* no site of its own */
+    accepted(&d, (struct suggestion_draft){.site = id, .note = STR("once more")}, &REVIEWER); /* a person may change their mind */
+    s = site_again(r, before, &VIEWER_PUBLIC);
+    assert_true(str_is_equal(s->note, STR("once more")) && str_is_equal(s->status, STR("present")) && has_name(s, "eo", "Preghejo"));
+    assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE shown_cell IS NOT NULL"), 1);
     desk_close(&d);
 }
 
