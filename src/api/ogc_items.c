@@ -104,7 +104,10 @@ static enum rc read_filter(struct items *it, struct err *err)
         return err_set(err, RC_INVALID, "filter-crs: %s", OGC_CRS84);
     if (!http_query(req, "filter", &filter))
         return RC_OK;
-    TRY(cql_parse(filter, it->call->mem, &it->query.filter, err));
+    enum rc rc = cql_parse(filter, it->call->mem, &it->query.filter, err);
+    if (rc == RC_UNSUPPORTED) /* 415 is for bodies; to OGC a filter that is not done is a bad request */
+        err->rc = rc = RC_INVALID;
+    TRY(rc);
     return features_check(it->query.filter, err);
 }
 

@@ -111,7 +111,8 @@ def main():
                                *(os.path.join(ROOT, n) for n in FILES)], capture_output=True, text=True)
         if done.returncode:
             bad.append(done.stdout + done.stderr)
-    print("\n".join(bad))
+    for line in bad:
+        print(line)
     print(f"{operations} operations, {len(bad)} faults" + ("" if spectral else "; FANE_SPECTRAL is not set"))
     return 1 if bad or not operations else 0
 

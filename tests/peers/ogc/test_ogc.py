@@ -172,7 +172,8 @@ def test_items(s):
     for bad in (dict(bbox="1,2,3"), dict(bbox="a,b,c,d"), dict(bbox="0,50,10,40"), dict(bbox="0,-91,1,1"), dict(limit=0), dict(limit="x"),
                 dict(cursor="junk"), dict(datetime="yesterday"), dict(datetime="../.."), dict(datetime="2026-01-02/2026-01-01"),
                 dict(filter="faith ="), dict(filter="wikidata = 'Q1'"), dict(filter="lat > 1"), {"filter-lang": "cql2-json"},
-                {"filter-crs": "EPSG:3857"}, dict(colour="red"), dict(filter="name = 'x' OR 1=1"), dict(q="x")):
+                {"filter-crs": "EPSG:3857"}, dict(colour="red"), dict(filter="name = 'x' OR 1=1"), dict(q="x"),
+                dict(filter="name BETWEEN 'a' AND 'b'"), dict(filter="CASEI(name) = 'x'")):
         status, headers, data = s.get(items(**bad))
         equal((status, headers["Content-Type"]), (400, "application/problem+json"), f"{bad}")
     equal(s.get(items(filter="(" * 40 + "TRUE" + ")" * 40))[0], 413, "a filter too deep")
