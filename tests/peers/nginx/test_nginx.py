@@ -128,6 +128,8 @@ def run(http_port, https_port, recorder, folder):
     receipt = json.loads(body)["receipt"]
     status, body, _ = ask("POST", "/api/v1/reports/status", json.dumps({"receipt": receipt}), telltale)
     check(status == 200 and json.loads(body)["state"] == "received", f"its state: {status}")
+    status, body, _ = ask("POST", "/api/v1/suggestions", json.dumps({"text": "a telltale chapel"}), telltale)
+    check(status == 201, f"a suggestion through the proxy: {status} {body!r}")
     heads = recorder.seen.lower()
     for word in (b"telltalebrowser", b"elsewhere", b"xx-telltale", b"203.0.113", b"x-forwarded-for", b"x-real-ip", b"forwarded:"):
         check(word not in heads, f"the proxy passed on {word!r} of a report's sender")
@@ -145,7 +147,7 @@ def run(http_port, https_port, recorder, folder):
     r = c.getresponse()
     check(r.status == 301 and r.headers["Location"] == "https://fane.test/x", "plain HTTP is sent on")
     logs = b"".join(open(os.path.join(folder, n), "rb").read() for n in ("access.log", "error.log") if os.path.exists(os.path.join(folder, n)))
-    check(b"reports" not in logs and b"telltale" not in logs and receipt.encode() not in logs, "the proxy's logs hold a report's trace")
+    check(b"reports" not in logs and b"suggestions" not in logs and b"telltale" not in logs and receipt.encode() not in logs, "the proxy's logs hold a report's trace")
 
 
 sys.exit(main())
