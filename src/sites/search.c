@@ -11,7 +11,7 @@
 
 #include "sites/search_int.h"
 
-enum { CUTTERS_KEPT = 16, SPARE_HITS = 16, HIDDEN_MAX = 400, TOUCHED_BYTES = 64 << 20 };
+enum { SPARE_HITS = 16, HIDDEN_MAX = 400, TOUCHED_BYTES = 64 << 20 };
 
 #define WEAKEST 0.4 /* of the best one's score: below, a hit only looks like noise */
 
@@ -33,39 +33,42 @@ struct touched {
     struct site *site;
 };
 struct search {
-    pthread_mutex_t lock; /* of now, cutters and the reference counts */
+    pthread_mutex_t lock; /* of now and the reference counts */
     struct view_now *now;
-    struct search_cutter *cutters[CUTTERS_KEPT];
-    size_t cutters_n;
+    /* One cutter for all, as ICU takes 200 ms to load the tables of Chinese for each, and cutting a query takes 5 us. */
+    pthread_mutex_t cut_lock;
+    struct search_cutter *cutter;
+    struct search_words *words; /* made when the first touched or hidden site is cut */
+    pthread_t warming;
+    bool is_warming;
     /* the writer's own */
-    struct search_words *words; /* made when the first delta is */
     struct arena mem;           /* of the touched sites */
     struct touched *touched;
     size_t touched_n, touched_size;
     bool is_changed;
 };
 
-/* --- cutters ------------------------------------------------------------------------------------------------------- */
+/* --- the cutter ----------------------------------------------------------------------------------------------------- */
 
-static enum rc cutter_get(struct search *s, struct search_cutter **out, struct err *err)
+/* Loads ICU's tables before somebody waits for them. */
+static void *warm(void *arg)
 {
-    *out = NULL;
-    pthread_mutex_lock(&s->lock);
-    if (s->cutters_n > 0)
-        *out = s->cutters[--s->cutters_n];
-    pthread_mutex_unlock(&s->lock);
-    return *out ? RC_OK : search_cutter_new(out, err);
+    struct search *s = arg;
+    struct search_cut cut;
+    struct arena mem;
+    arena_init(&mem);
+    pthread_mutex_lock(&s->cut_lock);
+    search_cut(s->cutter, STR("寺院 собор مسجد בית ναός मंदिर วัด 절 ぜん ტაძარი վանք"), &mem, &cut);
+    pthread_mutex_unlock(&s->cut_lock);
+    arena_fini(&mem);
+    return NULL;
 }
 
-static void cutter_put(struct search *s, struct search_cutter *c)
+static void cut_query(struct search *s, struct str text, struct arena *mem, struct search_cut *out)
 {
-    pthread_mutex_lock(&s->lock);
-    if (s->cutters_n < CUTTERS_KEPT) {
-        s->cutters[s->cutters_n++] = c;
-        c = NULL;
-    }
-    pthread_mutex_unlock(&s->lock);
-    search_cutter_free(c);
+    pthread_mutex_lock(&s->cut_lock);
+    search_cut(s->cutter, text, mem, out);
+    pthread_mutex_unlock(&s->cut_lock);
 }
 
 /* --- views ---------------------------------------------------------------------------------------------------------- */
@@ -114,10 +117,15 @@ enum rc search_new(struct search **out, struct err *err)
 {
     struct search *s = mem_alloc(sizeof *s);
     arena_init(&s->mem);
-    if (pthread_mutex_init(&s->lock, NULL) != 0) {
+    enum rc rc = search_cutter_new(&s->cutter, err);
+    if (rc == RC_OK && (pthread_mutex_init(&s->lock, NULL) != 0 || pthread_mutex_init(&s->cut_lock, NULL) != 0))
+        rc = err_set(err, RC_NOMEM, "cannot make a lock");
+    if (rc != RC_OK) {
+        search_cutter_free(s->cutter);
         free(s);
-        return err_set(err, RC_NOMEM, "cannot make a lock");
+        return rc;
     }
+    s->is_warming = pthread_create(&s->warming, NULL, warm, s) == 0; /* without it the first ones wait */
     *out = s;
     return RC_OK;
 }
@@ -126,13 +134,15 @@ void search_free(struct search *s)
 {
     if (!s)
         return;
+    if (s->is_warming)
+        pthread_join(s->warming, NULL);
     view_put(s, NULL);
-    for (size_t i = 0; i < s->cutters_n; i++)
-        search_cutter_free(s->cutters[i]);
+    search_cutter_free(s->cutter);
     search_words_free(s->words);
     arena_fini(&s->mem);
     free(s->touched);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->cut_lock);
     free(s);
 }
 
@@ -194,19 +204,18 @@ void search_touch(struct search *s, const struct sites_now *now, int64_t seq)
 
 static enum rc delta_make(struct search *s, struct search_image **out, struct err *err)
 {
-    struct search_cutter *c;
     struct search_builder *b = NULL;
-    TRY(cutter_get(s, &c, err));
+    pthread_mutex_lock(&s->cut_lock);
     enum rc rc = s->words ? RC_OK : search_words_new(&s->words, err);
     if (rc == RC_OK)
-        rc = search_builder_new(s->words, c, NULL, &b, err);
+        rc = search_builder_new(s->words, s->cutter, NULL, &b, err);
     for (size_t i = 0; i < s->touched_n && rc == RC_OK; i++)
         if (s->touched[i].site)
             rc = search_builder_add(b, s->touched[i].site, err);
+    pthread_mutex_unlock(&s->cut_lock);
     if (rc == RC_OK)
         rc = search_builder_image(b, out, err);
     search_builder_free(b);
-    cutter_put(s, c);
     return rc;
 }
 
@@ -366,8 +375,8 @@ enum rc search_build(struct store *st, const char *path, struct str revision, st
 struct asking {
     struct search *s;
     struct store *st;
-    struct search_cutter *cutter;
     const struct search_options *opt;
+    struct search_cut cut;
     struct search_ask ask;
     struct arena *mem;
     struct search_found found[2 * (SEARCH_LIMIT_MAX + SPARE_HITS) + SEARCH_LIMIT_MAX];
@@ -386,9 +395,9 @@ static void find_public(struct asking *a, const struct view_now *v)
 {
     a->ask.limit = a->opt->limit + SPARE_HITS; /* some may be hidden by now */
     a->ask.phrases = v->base->image->phrases;
-    a->n = search_rank(v->base->image, a->cutter, &a->ask, v->out_bits, a->mem, a->found);
+    a->n = search_rank(v->base->image, &a->ask, v->out_bits, a->mem, a->found);
     if (v->delta)
-        a->n += search_rank(v->delta, a->cutter, &a->ask, NULL, a->mem, a->found + a->n);
+        a->n += search_rank(v->delta, &a->ask, NULL, a->mem, a->found + a->n);
 }
 
 static enum rc hidden_add(void *ctx, const struct site *site, struct err *err)
@@ -399,26 +408,25 @@ static enum rc hidden_add(void *ctx, const struct site *site, struct err *err)
 /* F2: an image of their own for the few that match, for as long as the question lasts. */
 static enum rc find_hidden(struct asking *a, const struct view_now *v, struct err *err)
 {
-    struct search_words *words;
+    struct search *s = a->s;
     struct search_builder *b = NULL;
     struct search_image *image = NULL;
-    struct search_cut cut;
-    search_cut(a->cutter, a->ask.text, a->mem, &cut);
-    TRY(search_words_new(&words, err));
-    enum rc rc = search_builder_new(words, a->cutter, NULL, &b, err);
+    pthread_mutex_lock(&s->cut_lock);
+    enum rc rc = s->words ? RC_OK : search_words_new(&s->words, err);
     if (rc == RC_OK)
-        rc = search_store_hidden(a->st, a->opt->viewer, cut.run, cut.runs, HIDDEN_MAX,
-                                 hidden_add, b, err);
+        rc = search_builder_new(s->words, s->cutter, NULL, &b, err);
+    if (rc == RC_OK)
+        rc = search_store_hidden(a->st, a->opt->viewer, a->cut.run, a->cut.runs, HIDDEN_MAX, hidden_add, b, err);
+    pthread_mutex_unlock(&s->cut_lock);
     if (rc == RC_OK)
         rc = search_builder_image(b, &image, err);
     if (rc == RC_OK) {
         a->ask.limit = a->opt->limit;
         a->ask.phrases = v->base->image->phrases;
-        a->n += search_rank(image, a->cutter, &a->ask, NULL, a->mem, a->found + a->n);
+        a->n += search_rank(image, &a->ask, NULL, a->mem, a->found + a->n);
     }
     search_image_close(image);
     search_builder_free(b);
-    search_words_free(words);
     return rc;
 }
 
@@ -511,11 +519,9 @@ enum rc search_query(struct search *s, struct store *st, struct str text, const 
     a->ask = (struct search_ask){.text = text, .has_near = opt->has_near, .near = opt->near,
                                  .religion = opt->religion, .kind = opt->kind};
     a->hits = ARENA_NEW_N(mem, struct search_hit, opt->limit + 1);
-    enum rc rc = cutter_get(s, &a->cutter, err);
-    if (rc == RC_OK) {
-        rc = ask(a, v, err);
-        cutter_put(s, a->cutter);
-    }
+    cut_query(s, text, mem, &a->cut);
+    a->ask.cut = &a->cut;
+    enum rc rc = ask(a, v, err);
     view_drop(s, v);
     if (rc == RC_OK) {
         *out = a->hits;

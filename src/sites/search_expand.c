@@ -367,11 +367,9 @@ static bool is_open(struct str text)
     return text.n > 0 && text.p[text.n - 1] != ' ';
 }
 
-void search_expand(const struct search_image *im, struct search_cutter *c, struct str text, struct str phrases,
-                   struct arena *mem, struct query *out)
+void search_expand(const struct search_image *im, const struct search_ask *ask, struct arena *mem, struct query *out)
 {
-    struct search_cut cut;
-    search_cut(c, text, mem, &cut);
+    struct search_cut cut = *ask->cut;
     if (cut.runs > SEARCH_WORDS_MAX)
         cut.runs = SEARCH_WORDS_MAX;
     size_t n = 0;
@@ -379,10 +377,10 @@ void search_expand(const struct search_image *im, struct search_cutter *c, struc
         n++;
     cut.n = n;
     out->units_n = out->options_n = 0;
-    struct expanding x = {.im = im, .cut = &cut, .q = out, .phrases = phrases};
+    struct expanding x = {.im = im, .cut = &cut, .q = out, .phrases = ask->phrases};
     if (cut.runs == 0)
         return;
-    units_make(&x, cut.runs - 1, is_open(text));
+    units_make(&x, cut.runs - 1, is_open(ask->text));
     pieces_expand(&x);
     joins_expand(&x, mem);
     phrases_expand(&x);

@@ -226,6 +226,7 @@ MUST_CHECK enum rc search_builder_image(struct search_builder *b, struct search_
 
 struct search_ask {
     struct str text;
+    const struct search_cut *cut; /* the text's */
     bool has_near;
     struct geo_point near;
     struct str religion, kind;
@@ -239,7 +240,7 @@ struct search_found {
     double score;
 };
 /* Best first; the same score: the more significant. Returns how many, at most ask->limit. */
-size_t search_rank(const struct search_image *im, struct search_cutter *c, const struct search_ask *ask,
+size_t search_rank(const struct search_image *im, const struct search_ask *ask,
                    const uint64_t *out_bits /* sites left out; NULL: none */, struct arena *mem,
                    struct search_found *found);
 

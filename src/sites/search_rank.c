@@ -388,7 +388,7 @@ static unsigned bits(uint64_t v)
 
 static double place_bonus(const struct ranking *r, const struct search_site *s)
 {
-    const double most = 0.3, half_m = 15e3;
+    const double most = 0.9, half_m = 15e3;
     if (!r->ask->has_near || s->lat == SEARCH_NOWHERE)
         return 0;
     double d = geo_distance_m(r->ask->near, (struct geo_point){s->lat * 1e-7, s->lon * 1e-7});
@@ -467,8 +467,8 @@ static bool filter_find(struct ranking *r, unsigned k, const char *begin, struct
     return r->must[k] != SEARCH_NONE;
 }
 
-size_t search_rank(const struct search_image *im, struct search_cutter *c, const struct search_ask *ask,
-                   const uint64_t *out_bits, struct arena *mem, struct search_found *found)
+size_t search_rank(const struct search_image *im, const struct search_ask *ask, const uint64_t *out_bits,
+                   struct arena *mem, struct search_found *found)
 {
     struct query *q = ARENA_NEW(mem, struct query);
     struct ranking *r = ARENA_NEW(mem, struct ranking);
@@ -481,7 +481,7 @@ size_t search_rank(const struct search_image *im, struct search_cutter *c, const
     r->mem = mem;
     if (!filter_find(r, 0, SEARCH_IS_KIND, ask->kind) || !filter_find(r, 1, SEARCH_IS_FAITH, ask->religion))
         return 0;
-    search_expand(im, c, ask->text, ask->phrases, mem, q);
+    search_expand(im, ask, mem, q);
     options_index(r);
     for (unsigned u = 0; u < q->units_n; u++)
         unit_fill(r, u);

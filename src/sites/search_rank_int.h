@@ -29,7 +29,6 @@ struct query {
     unsigned units_n, options_n;
 };
 
-void search_expand(const struct search_image *im, struct search_cutter *c, struct str text, struct str phrases,
-                   struct arena *mem, struct query *out);
+void search_expand(const struct search_image *im, const struct search_ask *ask, struct arena *mem, struct query *out);
 
 #endif

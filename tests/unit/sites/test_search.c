@@ -344,8 +344,11 @@ static void damaged(struct registry *r)
             attached++;
             for (size_t k = 0; k < sizeof TEXTS / sizeof TEXTS[0]; k++) {
                 struct search_found found[10];
+                struct search_cut cut;
                 struct search_ask a = {.text = str_of(TEXTS[k]), .limit = 10, .has_near = k % 2, .phrases = im.phrases};
-                search_rank(&im, c, &a, NULL, &mem, found);
+                search_cut(c, a.text, &mem, &cut);
+                a.cut = &cut;
+                search_rank(&im, &a, NULL, &mem, found);
             }
             arena_fini(&mem);
         } else {
