@@ -494,7 +494,7 @@ static void test_generation(void **state)
         atlas_tile_of_religion(image, z, x, y, STR("hindu"), mix_mark, &b);
         assert_true(a == b);
     }
-    assert_true(clean > 10000);
+    assert_true(clean > 1000);
     atlas_close(live);
     atlas_close(image);
     state_fini(&s);
