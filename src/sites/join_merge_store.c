@@ -15,6 +15,12 @@
       ".updated_us"
 #define MEMBERS "(SELECT k.id FROM site k WHERE k.id = ?1 UNION ALL SELECT m.id FROM site m WHERE m.merged_into = ?1)"
 
+/* The pairs that hold the group of ?1 together: from its sites to the pair of each, never by the index of states (hence no
+ * bare comparison of the state): nearly all pairs are joined ones. */
+#define EDGES                                                                                                          \
+    " FROM site m CROSS JOIN join_pair p WHERE m.merged_into = ?1 AND p.away = m.id AND COALESCE(p.state, '') = "      \
+    "'joined'"
+
 /* ---- a site of a group ---- */
 
 struct member {
@@ -200,8 +206,7 @@ static enum rc row_write(struct store_tx *tx, const struct join_row *r, struct s
 
 static enum rc joined_last(struct store_tx *tx, struct uuid root, struct instant *out, struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT COALESCE(MAX(p.at_us), 0) FROM join_pair p WHERE p.state = 'joined' "
-                                         "AND p.away IN (SELECT m.id FROM site m WHERE m.merged_into = ?1)"};
+    static const struct store_sql SQL = {"SELECT COALESCE(MAX(p.at_us), 0)" EDGES};
     struct store_arg args[] = {SA_UUID(root)};
     return store_get_int(tx, &SQL, args, SA_N(args), &out->us, err);
 }
@@ -314,8 +319,7 @@ struct group {
 
 static enum rc edges_read(struct store_tx *tx, struct uuid root, struct group *g, struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT p.kept, p.away, p.at_us FROM join_pair p WHERE p.state = 'joined' AND "
-                                         "p.away IN (SELECT m.id FROM site m WHERE m.merged_into = ?1)"};
+    static const struct store_sql SQL = {"SELECT p.kept, p.away, p.at_us" EDGES};
     struct store_arg args[] = {SA_UUID(root)};
     struct store_rows *rows;
     g->n = 0;
