@@ -456,14 +456,14 @@ static enum rc give(struct asking *a, struct err *err)
     enum view *views = ARENA_NEW_N(a->mem, enum view, a->n + 1);
     if (a->n)
         qsort(a->found, a->n, sizeof *a->found, by_score);
-    while (a->n > 0 && a->found[a->n - 1].score < WEAKEST * a->found[0].score)
-        a->n--;
     size_t n = a->n < a->opt->limit + SPARE_HITS ? a->n : a->opt->limit + SPARE_HITS;
     for (size_t i = 0; i < n; i++)
         ids[i] = a->found[i].id;
     TRY(search_store_hits(a->st, ids, n, a->opt->viewer, a->mem, sites, views, err));
+    /* The first that is given sets the measure, not one that this viewer may not know of. */
     for (size_t i = 0; i < n && a->hits_n < a->opt->limit; i++)
-        if (views[i] != VIEW_DENIED && !is_given(a, sites[i].public_id))
+        if (views[i] != VIEW_DENIED && !is_given(a, sites[i].public_id) &&
+            (a->hits_n == 0 || a->found[i].score >= WEAKEST * a->hits[0].score))
             a->hits[a->hits_n++] = (struct search_hit){sites[i], views[i],
                                                        name_of(&sites[i], a->found[i].ordinal, a->opt->lang),
                                                        a->found[i].score};
