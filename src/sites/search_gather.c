@@ -154,25 +154,36 @@ static void name_take(struct search_builder *b, struct record_head *head, unsign
     *groups_n = search_words_of(b->words, &cut, groups, *groups_n, GROUPS_MAX);
 }
 
+struct attributes {
+    struct record_slot slots[ATTRIBUTES_MAX];
+    size_t n;
+};
+
+static void attribute_add(struct search_builder *b, struct attributes *a, struct str term)
+{
+    if (a->n == ATTRIBUTES_MAX)
+        return;
+    a->slots[a->n] = (struct record_slot){term_of(b, term), (uint8_t)a->n, 1};
+    a->n++;
+}
+
 static void attributes_take(struct search_builder *b, struct record_head *head, const struct site *s,
                             const struct str *groups, size_t groups_n)
 {
-    struct record_slot slots[ATTRIBUTES_MAX];
+    struct attributes a = {.n = 0};
     const struct str values[] = {s->kind, s->religion, s->country, s->admin1};
     static const char *const BEGIN[] = {SEARCH_IS_KIND, SEARCH_IS_FAITH, SEARCH_IS_COUNTRY, SEARCH_IS_ADMIN};
-    size_t n = 0;
     for (size_t i = 0; i < 4; i++)
         if (values[i].n)
-            slots[n++] = (struct record_slot){
-                term_of(b, str_printf(&b->mem, "%s" STR_FMT, BEGIN[i], STR_ARG(values[i]))), (uint8_t)n, 1};
+            attribute_add(b, &a, str_printf(&b->mem, "%s" STR_FMT, BEGIN[i], STR_ARG(values[i])));
     for (size_t i = 0; i < groups_n; i++)
-        slots[n++] = (struct record_slot){term_of(b, groups[i]), (uint8_t)n, 1};
+        attribute_add(b, &a, groups[i]);
     struct search_cut cut;
     search_cut(b->cutter, s->denomination, &b->mem, &cut); /* "roman_catholic" */
-    for (size_t i = 0; i < cut.n && n < ATTRIBUTES_MAX; i++)
-        slots[n++] = (struct record_slot){term_of(b, cut.pieces[i].term), (uint8_t)n, 1};
-    if (n > 0)
-        record_name(b, head, SEARCH_ATTRIBUTES, (unsigned)n, slots, n);
+    for (size_t i = 0; i < cut.n; i++)
+        attribute_add(b, &a, cut.pieces[i].term);
+    if (a.n > 0)
+        record_name(b, head, SEARCH_ATTRIBUTES, (unsigned)a.n, a.slots, a.n);
 }
 
 static bool is_repeated(const struct site *s, size_t i)
