@@ -144,6 +144,8 @@ static void choose_one(struct choosing *c, size_t i)
 void join_choose(struct join_choice *pairs, size_t n, const struct join_world *world)
 {
     struct choosing c = {.pairs = pairs, .n = n, .world = world};
+    if (n == 0)
+        return;
     qsort(pairs, n, sizeof *pairs, by_score);
     edges_make(&c);
     c.root = mem_array(world->records_n + 1, sizeof *c.root);

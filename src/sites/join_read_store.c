@@ -124,7 +124,8 @@ size_t join_lights_find(const struct join_lights *l, struct uuid id)
 static void lights_settle(struct join_lights *l)
 {
     size_t n = 0;
-    qsort(l->items, l->n, sizeof *l->items, light_compare);
+    if (l->n > 0) /* of nothing there is no array */
+        qsort(l->items, l->n, sizeof *l->items, light_compare);
     for (size_t i = 0; i < l->n; i++)
         if (n == 0 || !uuid_is_equal(l->items[n - 1].id, l->items[i].id))
             l->items[n++] = l->items[i];
@@ -138,7 +139,8 @@ static void lights_settle(struct join_lights *l)
         l->extras[n++].record = (uint32_t)record;
     }
     l->extras_n = n;
-    qsort(l->extras, l->extras_n, sizeof *l->extras, extra_compare);
+    if (l->extras_n > 0)
+        qsort(l->extras, l->extras_n, sizeof *l->extras, extra_compare);
     n = 0;
     for (size_t i = 0; i < l->extras_n; i++)
         if (n == 0 || extra_compare(&l->extras[n - 1], &l->extras[i]) != 0)
