@@ -16,7 +16,7 @@ enum {
     UNIT_SITES_MAX = 32768, /* sites of one word's short lists together */
     RANGE_SITES_MAX = 16384, /* of one range of terms */
     CURSORS_MAX = 24,       /* long lists of one word */
-    STEPS_MAX = 30000,      /* moves in the lists for one combination of words */
+    STEPS_MAX = 60000,      /* moves in the lists of all words, for all combinations that leave out as many of them */
     ALL_MAX = 1536,         /* candidates with every word */
     SOME_MAX = 512,         /* with all words but one; with one word */
     ENOUGH = 256,           /* candidates with every word that make others needless */
@@ -202,7 +202,7 @@ static bool candidate_add(struct ranking *r, uint32_t site)
 }
 
 /* Sites that every unit of the mask has, and the filters. */
-static unsigned together(struct ranking *r, uint32_t mask, unsigned most)
+static unsigned together(struct ranking *r, uint32_t mask, unsigned most, unsigned steps_max)
 {
     struct search_cursor filters[2];
     unsigned found = 0, filters_n = 0;
@@ -213,7 +213,7 @@ static unsigned together(struct ranking *r, uint32_t mask, unsigned most)
         if (r->must[k] != SEARCH_NONE)
             search_cursor_begin(&filters[filters_n++], r->im, r->must[k]);
     uint32_t site = 0;
-    for (unsigned steps = 0; steps < STEPS_MAX && found < most; steps++) {
+    for (unsigned steps = 0; steps < steps_max && found < most; steps++) {
         uint32_t least = site;
         for (unsigned u = 0; u < r->q->units_n && least != SEARCH_NONE; u++)
             if (mask >> u & 1)
@@ -224,7 +224,7 @@ static unsigned together(struct ranking *r, uint32_t mask, unsigned most)
         }
         if (least == SEARCH_NONE)
             break;
-        if (least == site || steps == STEPS_MAX) {
+        if (least == site) {
             found += candidate_add(r, site);
             site++;
         } else {
@@ -290,13 +290,13 @@ static void candidates_find(struct ranking *r)
         }
     if (n == 0)
         return;
-    found = together(r, all, ALL_MAX);
+    found = together(r, all, ALL_MAX, STEPS_MAX / n);
     for (unsigned u = 0; u < r->q->units_n && n > 1 && found < ENOUGH; u++)
         if (all >> u & 1)
-            together(r, all & ~(UINT32_C(1) << u), SOME_MAX);
+            together(r, all & ~(UINT32_C(1) << u), SOME_MAX, STEPS_MAX / (n * n));
     for (unsigned u = 0; u < r->q->units_n && n > 2 && found < ENOUGH; u++)
         if (all >> u & 1)
-            together(r, UINT32_C(1) << u, SOME_MAX);
+            together(r, UINT32_C(1) << u, SOME_MAX, SOME_MAX * 2);
     if (r->ask->has_near)
         near_by(r);
 }
