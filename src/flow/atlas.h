@@ -17,6 +17,7 @@
 enum {
     FLOW_REVISION_BYTES = ATLAS_REVISION_MAX + 1,
     FLOW_POLL_US = 250000,
+    FLOW_IMAGE_AGE_US = 600000000, /* what is laid over joins less well, and words still count what was hidden since */
     FLOW_NOTED_MAX = 8192 /* sites laid over before the image is built anew; measured: an overlay of so many takes
                            * about 100 ms */
 };
@@ -37,7 +38,8 @@ struct flow_follower_options {
     struct atlas_live *live; /* what the readers hold; the follower is its only writer */
     const struct flow_projection *projections;
     size_t projections_n;
-    size_t threads; /* of a build; 0 = all */
+    size_t threads;       /* of a build; 0 = all */
+    int64_t image_age_us; /* an image that anything is laid over is built anew after so long; 0 = FLOW_IMAGE_AGE_US */
 };
 /* Opens or builds the atlas and all projections and shows them. The options are borrowed until the end. */
 MUST_CHECK enum rc flow_follower_open(const struct flow_follower_options *opt, struct flow_follower **out,

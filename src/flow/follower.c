@@ -23,6 +23,7 @@ struct flow_follower {
     int64_t seq;        /* all changes up to this one are shown, or lie in a build that is due */
     int64_t whole_seq;  /* the last change that asks for a build; one of a lower number does not do */
     int64_t image_seq;  /* of the image in use */
+    int64_t image_us;   /* since when, by the monotonic clock */
     bool is_unshown;    /* noted, but not shown yet */
     int64_t show_from_us; /* an overlay that took long is not made anew at once */
     int waited;
@@ -139,6 +140,7 @@ static enum rc take_over(struct flow_follower *f, int64_t seq, struct err *err)
     f->is_unshown = true;
     enum rc rc = atlas_live_set(f->opt.live, a, seq, err);
     f->image_seq = seq;
+    f->image_us = clock_monotonic_us();
     for (size_t i = 0; i < f->opt.projections_n && rc == RC_OK; i++)
         rc = f->opt.projections[i].swap(f->opt.projections[i].ctx, seq, err);
     f->is_unshown = rc != RC_OK;
@@ -176,8 +178,10 @@ static enum rc look_after_builds(struct flow_follower *f, bool is_still, struct 
 {
     if (f->has_builder)
         return atomic_load(&f->is_built) ? end_build(f, err) : RC_OK;
-    bool is_due = f->whole_seq > f->image_seq, is_heavy = atlas_live_noted(f->opt.live) > FLOW_NOTED_MAX;
-    if ((!is_due && !is_heavy) || (f->rest > 0 && f->rest-- > 0))
+    size_t noted = atlas_live_noted(f->opt.live);
+    bool is_due = f->whole_seq > f->image_seq, is_heavy = noted > FLOW_NOTED_MAX;
+    bool is_old = noted > 0 && clock_monotonic_us() - f->image_us >= f->opt.image_age_us;
+    if ((!is_due && !is_heavy && !is_old) || (f->rest > 0 && f->rest-- > 0))
         return RC_OK;
     bool is_patient = !is_still && atomic_load(&f->waiting) == 0;
     if (is_patient && ++f->waited < PATIENCE_POLLS && f->image_seq >= 0)
@@ -238,6 +242,7 @@ static enum rc open_as_it_is(struct flow_follower *f, struct err *err)
             struct noting n = {.f = f, .seq = t.seq};
             f->seq = t.seq;
             f->image_seq = f->whole_seq = seq;
+            f->image_us = clock_monotonic_us();
             rc = sites_each_now(f->opt.store, t.ids, t.n, note_one, &n, err);
         }
         if (rc == RC_OK)
@@ -256,6 +261,8 @@ enum rc flow_follower_open(const struct flow_follower_options *opt, struct flow_
     struct flow_follower *f = mem_alloc(sizeof *f);
     bool is_still;
     f->opt = *opt;
+    if (f->opt.image_age_us == 0)
+        f->opt.image_age_us = FLOW_IMAGE_AGE_US;
     f->build = (struct flow_build){.store = opt->store,
                                    .dir = opt->dir,
                                    .projections = opt->projections,

@@ -106,6 +106,7 @@ struct rig {
     struct flow_projection projection;
     struct flow_follower_options opt;
     struct flow_follower *f;
+    int64_t image_age_us;
 };
 
 static void rig_open(struct rig *g, size_t projections)
@@ -121,7 +122,8 @@ static void rig_open(struct rig *g, size_t projections)
                                             .live = atlas_live_new(),
                                             .projections = &g->projection,
                                             .projections_n = projections,
-                                            .threads = 1};
+                                            .threads = 1,
+                                            .image_age_us = g->image_age_us};
     OK(flow_follower_open(&g->opt, &g->f, &r->err));
 }
 
@@ -355,6 +357,37 @@ static void gone_back(struct registry *r)
     rig_close(g);
 }
 
+/* Nothing laid over: an image never grows old. A site hidden: it is built anew, once. */
+static void growing_old(struct registry *r)
+{
+    struct rig *g = ARENA_NEW(&r->mem, struct rig);
+    struct sites_page page;
+    struct prng rng;
+    g->r = r;
+    g->image_age_us = 1;
+    prng_seed(&rng, 8);
+    import_some(r, &rng);
+    rig_open(g, 1);
+    int before = g->copy.swapped;
+    poll(g);
+    assert_false(flow_follower_is_building(g->f));
+    OK(sites_list(r->st, NULL, &SITES_ADMIN, STR_NONE, 1, false, &r->mem, &page, &r->err));
+    OK(sites_set_visibility(r->st, page.sites[0].id, VISIBILITY_HIDDEN, STR("test"), &SITES_ADMIN, &r->err));
+    poll(g);
+    check(g);
+    settle(g);
+    poll(g);
+    assert_int_equal(g->copy.swapped, before + 1);
+    assert_false(flow_follower_is_building(g->f));
+    check(g);
+    rig_close(g);
+}
+
+static void test_growing_old(void **state)
+{
+    (void)state;
+    on_each_engine(growing_old);
+}
 static void test_gone_back(void **state)
 {
     (void)state;
@@ -374,6 +407,6 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_following), cmocka_unit_test(test_damage),
-                                       cmocka_unit_test(test_gone_back)};
+                                       cmocka_unit_test(test_gone_back), cmocka_unit_test(test_growing_old)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
