@@ -76,6 +76,9 @@ class Joining(unittest.TestCase):
         changed = [r.replace("Al Noor Mosque", "Masjid Al-Noor") for r in ROWS]
         report = self.import_register(changed)
         self.assertEqual((report["updated"], report["added"]), (1, 0))
+        exported = json.loads(self.fane("export", "sites", "--format", "geojson"))["features"]
+        both = [f["properties"]["source"] for f in exported if ";" in f["properties"]["source"]]
+        self.assertEqual([set(names.split("; ")) for names in both], [{"register", "seed"}])
         pair = self.json("join", "list", "--state", "joined")["joins"][0]
         self.assertEqual({s["source"] for side in (pair["a"], pair["b"]) for s in side["sources"]}, {"register", "seed"})
         self.fane("join", "undo", pair["id"], "--reason", "wrong", code=3)
