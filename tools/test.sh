@@ -25,7 +25,7 @@ run_tests() {
     find build/cov -name '*.gcda' -delete
     run_suite cov "$@"
     if command -v gcovr >/dev/null 2>&1; then
-        gcovr --root . --object-directory build/cov -f 'lib/' -f 'src/' --json-summary build/cov/coverage.json \
+        gcovr --root . --object-directory build/cov --gcov-ignore-parse-errors -f 'lib/' -f 'src/' --json-summary build/cov/coverage.json \
             >/dev/null 2>build/cov/gcovr.log && python3 -c '
 import json
 d = json.load(open("build/cov/coverage.json"))

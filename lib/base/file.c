@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,4 +137,38 @@ void file_map_close(struct file_map *m)
     if (m->p)
         munmap((void *)(uintptr_t)m->p, m->n);
     *m = (struct file_map){0};
+}
+
+enum rc file_open_alone(const char *tmp, int *out, struct err *err)
+{
+    for (;;) {
+        struct stat mine, there;
+        int fd = open(tmp, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+            return err_set(err, RC_IO, "cannot create %s: %s", tmp, strerror(errno));
+        while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
+            ;
+        if (fstat(fd, &mine) == 0 && stat(tmp, &there) == 0 && mine.st_ino == there.st_ino &&
+            mine.st_dev == there.st_dev) {
+            if (ftruncate(fd, 0) != 0) {
+                close(fd);
+                return err_set(err, RC_IO, "cannot empty %s: %s", tmp, strerror(errno));
+            }
+            *out = fd;
+            return RC_OK;
+        }
+        close(fd);
+    }
+}
+
+enum rc file_put_in_place(const char *tmp, const char *path, struct err *err)
+{
+    char dir[4096];
+    if (rename(tmp, path) != 0)
+        return err_set(err, RC_IO, "cannot rename %s to %s: %s", tmp, path, strerror(errno));
+    snprintf(dir, sizeof dir, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = 0;
+    return file_sync_dir(slash ? dir : ".", err);
 }

@@ -25,4 +25,10 @@ struct file_map {
 MUST_CHECK enum rc file_map_open(const char *path, struct file_map *out, struct err *err); /* read-only, shared */
 void file_map_close(struct file_map *m);
 
+/* For an image that takes long to write and that two programs may be making: opens tmp, empty, with a lock that the caller
+ * holds until it closes *fd, which it does after file_put_in_place. The second waits for the first. */
+MUST_CHECK enum rc file_open_alone(const char *tmp, int *fd, struct err *err);
+/* Renames tmp to path and syncs the folder. tmp has been synced. */
+MUST_CHECK enum rc file_put_in_place(const char *tmp, const char *path, struct err *err);
+
 #endif

@@ -5,8 +5,8 @@
 #include "fane/cli.h"
 
 #include "base/file.h"
-#include "flow/atlas.h"
 #include "flow/imports.h"
+#include "flow/search.h"
 #include "sites/import_changes.h"
 #include "sites/join.h"
 
@@ -164,7 +164,7 @@ static enum rc import_sites(struct cli *cli, struct instance *in, const char *pa
     if (is_changed && !w->no_join)
         TRY(sites_join(in, err));
     if (is_changed)
-        TRY(flow_atlas_build(in->store, in->dir, 0, err));
+        TRY(flow_images_follow(in->store, in->dir, err));
     return sites_print(cli, &report, err);
 }
 

@@ -4,7 +4,7 @@
  */
 #include "fane/cli.h"
 
-#include "flow/atlas.h"
+#include "flow/search.h"
 #include "people/people.h"
 #include "sites/join.h"
 #include "sites/sites.h"
@@ -64,7 +64,7 @@ static enum rc join_run(struct cli *cli, struct instance *in, const struct join_
     TRY(joins_run(in->store, &opt, &report, err));
     cli_progress_end();
     if (!w->dry_run && report.joined > 0)
-        TRY(flow_atlas_build(in->store, in->dir, 0, err));
+        TRY(flow_images_follow(in->store, in->dir, err));
     return report_print(cli, &report, w, err);
 }
 
@@ -135,7 +135,7 @@ static enum rc join_decide(struct cli *cli, struct instance *in, const char *ver
         TRY(joins_undo(in->store, &actor, pair, str_of(w->reason), err));
     else
         TRY(joins_decide(in->store, &actor, pair, strcmp(verb, "same") == 0, str_of(w->reason), err));
-    return strcmp(verb, "different") == 0 ? RC_OK : flow_atlas_build(in->store, in->dir, 0, err);
+    return strcmp(verb, "different") == 0 ? RC_OK : flow_images_follow(in->store, in->dir, err);
 }
 
 enum rc cmd_join(struct cli *cli, int argc, char **argv, struct err *err)

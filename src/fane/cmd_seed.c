@@ -4,7 +4,7 @@
  */
 #include "fane/cli.h"
 
-#include "flow/atlas.h"
+#include "flow/search.h"
 #include "flow/imports.h"
 
 #include <stdio.h>
@@ -64,7 +64,7 @@ enum rc cmd_seed(struct cli *cli, int argc, char **argv, struct err *err)
                            : flow_seed(in.store, &report, err);
     cli_progress_end();
     if (rc == RC_OK)
-        rc = flow_atlas_build(in.store, in.dir, 0, err);
+        rc = flow_images_follow(in.store, in.dir, err);
     if (rc == RC_OK)
         rc = seed_print(cli, &report.sites, synthetic ? NULL : &report.incidents, err);
     instance_close(&in);

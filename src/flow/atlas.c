@@ -98,10 +98,10 @@ enum rc flow_atlas_build_all(const struct flow_build *b, int64_t *seq, struct er
     return RC_OK;
 }
 
-enum rc flow_atlas_build(struct store *st, const char *dir, size_t threads, struct err *err)
+static enum rc build_atlas(struct store *st, const char *dir, struct err *err)
 {
     int64_t seq;
-    struct flow_build b = {.store = st, .dir = dir, .threads = threads};
+    struct flow_build b = {.store = st, .dir = dir};
     return flow_atlas_build_all(&b, &seq, err);
 }
 
@@ -206,7 +206,7 @@ enum rc flow_atlas_open(struct store *st, const char *dir, struct atlas **out, b
         *out = a;
         return RC_OK;
     }
-    TRY(flow_atlas_build(st, dir, 0, err));
+    TRY(build_atlas(st, dir, err));
     flow_atlas_path(dir, path);
     return atlas_open(path, out, err);
 }

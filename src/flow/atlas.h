@@ -24,8 +24,6 @@ enum {
 /* What names a state of the registry: the last change's number and time. */
 MUST_CHECK enum rc flow_atlas_revision(struct store *st, char out[FLOW_REVISION_BYTES], struct err *err);
 
-/* Builds DIR/atlas/sites.atlas. threads 0 = all. */
-MUST_CHECK enum rc flow_atlas_build(struct store *st, const char *dir, size_t threads, struct err *err);
 /* The atlas of this moment, for a program that asks once. *was_built tells whether it had to be built first (may be
  * NULL). */
 MUST_CHECK enum rc flow_atlas_open(struct store *st, const char *dir, struct atlas **out, bool *was_built,

@@ -185,3 +185,18 @@ enum rc flow_search_open(struct store *st, const char *dir, struct search **out,
         search_free(s);
     return rc;
 }
+
+enum rc flow_images_follow(struct store *st, const char *dir, struct err *err)
+{
+    struct flow_search *search;
+    struct flow_follower *f = NULL;
+    TRY(flow_search_new(st, dir, &search, err));
+    struct flow_projection projection = flow_search_projection(search);
+    struct flow_follower_options opt = {
+        .store = st, .dir = dir, .live = atlas_live_new(), .projections = &projection, .projections_n = 1};
+    enum rc rc = flow_follower_open(&opt, &f, err);
+    flow_follower_close(f);
+    flow_search_free(search);
+    atlas_live_free(opt.live);
+    return rc;
+}

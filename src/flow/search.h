@@ -19,4 +19,8 @@ struct search *flow_search_handle(struct flow_search *f);
 /* The search of this moment, for a program that asks once: opened with what was touched since, or built. */
 MUST_CHECK enum rc flow_search_open(struct store *st, const char *dir, struct search **out, struct err *err);
 
+/* After a change from the command line: what touched few sites is left to be laid over by whoever opens the images; after
+ * many, the atlas and the search are built anew, so that a server starts at once. */
+MUST_CHECK enum rc flow_images_follow(struct store *st, const char *dir, struct err *err);
+
 #endif

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -513,42 +512,6 @@ static enum rc seal(struct write *w)
     return s->rc;
 }
 
-/* Two programs may build at once (a server, an import beside it): the second waits for the first. Whoever gets the lock
- * on a file that has been put in its place meanwhile must not touch it, and begins again. */
-static enum rc open_alone(const char *tmp, int *out, struct err *err)
-{
-    for (;;) {
-        struct stat mine, there;
-        int fd = open(tmp, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0)
-            return err_set(err, RC_IO, "cannot create %s: %s", tmp, strerror(errno));
-        while (flock(fd, LOCK_EX) != 0 && errno == EINTR)
-            ;
-        if (fstat(fd, &mine) == 0 && stat(tmp, &there) == 0 && mine.st_ino == there.st_ino &&
-            mine.st_dev == there.st_dev) {
-            if (ftruncate(fd, 0) != 0) {
-                close(fd);
-                return err_set(err, RC_IO, "cannot empty %s: %s", tmp, strerror(errno));
-            }
-            *out = fd;
-            return RC_OK;
-        }
-        close(fd);
-    }
-}
-
-static enum rc put_in_place(const char *tmp, const char *path, struct err *err)
-{
-    char dir[4096];
-    if (rename(tmp, path) != 0)
-        return err_set(err, RC_IO, "cannot rename %s to %s: %s", tmp, path, strerror(errno));
-    snprintf(dir, sizeof dir, "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        slash[slash == dir] = 0;
-    return file_sync_dir(slash ? dir : ".", err);
-}
-
 enum rc atlas_builder_write(struct atlas_builder *b, const char *path, struct str revision, size_t threads,
                             struct err *err)
 {
@@ -559,7 +522,7 @@ enum rc atlas_builder_write(struct atlas_builder *b, const char *path, struct st
     if ((size_t)snprintf(tmp, sizeof tmp, "%s.tmp", path) >= sizeof tmp)
         return err_set(err, RC_INVALID, "path %s is too long", path);
     struct write w = {.b = b, .threads = threads, .sink = {.path = tmp, .err = err}};
-    TRY(open_alone(tmp, &w.sink.fd, err));
+    TRY(file_open_alone(tmp, &w.sink.fd, err));
     w.sink.buf = mem_alloc(SINK_BYTES);
     w.sink.h = (struct atlas_header){.version = ATLAS_VERSION, .byte_order = ATLAS_BYTE_ORDER};
     memcpy(w.sink.h.magic, ATLAS_MAGIC, sizeof w.sink.h.magic);
@@ -568,7 +531,7 @@ enum rc atlas_builder_write(struct atlas_builder *b, const char *path, struct st
     write_sections(&w);
     enum rc rc = seal(&w);
     if (rc == RC_OK)
-        rc = put_in_place(tmp, path, err);
+        rc = file_put_in_place(tmp, path, err);
     if (rc != RC_OK)
         unlink(tmp);
     if (close(w.sink.fd) != 0 && rc == RC_OK) /* only now: the lock covers the renaming */

@@ -726,18 +726,6 @@ static enum rc seal(struct write *w)
     return rc;
 }
 
-static enum rc put_in_place(const char *tmp, const char *path, struct err *err)
-{
-    char dir[4096];
-    if (rename(tmp, path) != 0)
-        return err_set(err, RC_IO, "cannot rename %s to %s: %s", tmp, path, strerror(errno));
-    snprintf(dir, sizeof dir, "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        slash[slash == dir] = 0;
-    return file_sync_dir(slash ? dir : ".", err);
-}
-
 enum rc search_builder_write(struct search_builder *b, const char *path, struct str revision, struct str phrases,
                              struct err *err)
 {
@@ -747,9 +735,7 @@ enum rc search_builder_write(struct search_builder *b, const char *path, struct 
     if ((size_t)snprintf(tmp, sizeof tmp, "%s.tmp", path) >= sizeof tmp)
         return err_set(err, RC_INVALID, "path %s is too long", path);
     struct write w = {.b = b, .target = {.err = err}};
-    w.target.fd = open(tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (w.target.fd < 0)
-        return err_set(err, RC_IO, "cannot create %s: %s", tmp, strerror(errno));
+    TRY(file_open_alone(tmp, &w.target.fd, err));
     w.s = mem_alloc(sizeof *w.s);
     w.s->to = &w.target;
     enum rc rc = write_all(&w, phrases);
@@ -757,12 +743,12 @@ enum rc search_builder_write(struct search_builder *b, const char *path, struct 
         memcpy(w.target.h.revision, revision.p, revision.n);
     if (rc == RC_OK)
         rc = seal(&w);
-    if (close(w.target.fd) != 0 && rc == RC_OK)
-        rc = err_set(err, RC_IO, "cannot close %s: %s", tmp, strerror(errno));
     if (rc == RC_OK)
-        rc = put_in_place(tmp, path, err);
+        rc = file_put_in_place(tmp, path, err);
     if (rc != RC_OK)
         unlink(tmp);
+    if (close(w.target.fd) != 0 && rc == RC_OK) /* only now: the lock covers the renaming */
+        rc = err_set(err, RC_IO, "cannot close %s: %s", path, strerror(errno));
     write_end(&w);
     return rc;
 }
