@@ -180,7 +180,7 @@ def typing_paths(r, sample, n):
 
 def main():
     prepare()
-    if not os.path.exists(os.path.join(ROOT, "atlas", "sites.atlas")):
+    if not all(os.path.exists(os.path.join(ROOT, "atlas", "sites." + image)) for image in ("atlas", "search")):
         server, seconds, _ = start(False)
         line("world_first_start_builds_images", seconds=round(seconds, 1))
         server.send_signal(signal.SIGTERM)
