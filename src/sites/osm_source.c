@@ -417,6 +417,7 @@ static enum rc pass_pbf(struct pass *p, struct osm_seen *seen, bool *redo, struc
         rc = err_add(err, "%s: ", s->name);
     } else {
         pass_learn(p, n, seen);
+        progress(s); /* the one worker that tells may have had the first blobs only */
     }
     free(p->seen);
     free(p->blobs);
