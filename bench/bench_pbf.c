@@ -3,8 +3,8 @@
  * Religious sites with geometry out of a PBF file, beside two programs on the same file and the same filter, run as
  * children: osmium tags-filter with references, which copies the objects out, and osm2pgsql (flex output), which builds
  * their geometry and loads it into PostgreSQL. MB are compressed bytes. The answers agree when we and osmium find the same
- * number of objects with amenity=place_of_worship; osm2pgsql leaves out what it can make no geometry of (3 in 100 of them),
- * its number is printed.
+ * number of objects with amenity=place_of_worship; osm2pgsql finds 3 in 100 fewer, why is not
+ * known; its number is printed.
  *   bench_pbf FILE.osm.pbf [THREADS] [RUNS]        FILE: tools/make-bench-pbf.sh
  * BENCH_NO_PEER=1 leaves the peers out. Beside the reader alone stands the whole import, as `fane import sites` makes it: digest,
  * journal, ledger, a fresh SQLite registry, to the last fsync; osm2pgsql is compared with that.

@@ -127,6 +127,10 @@ MUST_CHECK enum rc api_tile_answer(struct api_call *call, struct str packed, str
 /* The member "shared_ground": the measure of the circle around a place, null when the place is not exact. */
 void api_put_shared_ground(struct json_out *j, struct api_call *call, bool is_exact, struct geo_point p);
 
+/* "lat" and "lon" of a body: both or neither. */
+MUST_CHECK enum rc api_read_place(const json_t *body, double *lat_deg, double *lon_deg, bool *has, struct err *err);
+/* 201 {"receipt"}, once what it stands for is durable (I2). */
+void api_send_receipt(struct api_call *call, struct str receipt);
 /* Restraint under load, of what takes texts without an account: true when a proof of work was asked for, which then is
  * the answer. what: "report". */
 bool api_wants_proof(struct api_call *call, const json_t *body, const char *what);

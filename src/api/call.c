@@ -136,3 +136,24 @@ enum rc api_id(struct str segment, struct uuid *out, struct err *err)
 {
     return uuid_parse(segment, out) ? RC_OK : err_set(err, RC_NOT_FOUND, "There is nothing under this address.");
 }
+
+enum rc api_read_place(const json_t *body, double *lat_deg, double *lon_deg, bool *has, struct err *err)
+{
+    const json_t *lat = json_object_get(body, "lat"), *lon = json_object_get(body, "lon");
+    bool has_lat = lat && !json_is_null(lat), has_lon = lon && !json_is_null(lon);
+    TRY(json_in_f64(body, "", "lat", JSON_OPTIONAL, lat_deg, err));
+    TRY(json_in_f64(body, "", "lon", JSON_OPTIONAL, lon_deg, err));
+    if (has_lat != has_lon)
+        return err_set(err, RC_INVALID, "%s: missing: give both lat and lon, or neither", has_lat ? "/lon" : "/lat");
+    *has = has_lat;
+    return RC_OK;
+}
+
+void api_send_receipt(struct api_call *call, struct str receipt)
+{
+    struct json_out *j = api_json_begin(call);
+    json_begin_object(j);
+    json_put_str(j, "receipt", receipt);
+    json_end_object(j);
+    api_json_end(call, 201);
+}

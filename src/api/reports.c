@@ -58,16 +58,9 @@ bool api_wants_proof(struct api_call *call, const json_t *body, const char *what
 
 static enum rc draft_of(const json_t *body, struct report_draft *d, struct err *err)
 {
-    const json_t *lat = json_object_get(body, "lat"), *lon = json_object_get(body, "lon");
     TRY(json_in_str(body, "", "text", JSON_REQUIRED, (size_t)REPORT_TEXT_MAX * 4, &d->text, err));
     TRY(json_in_str(body, "", "type", JSON_OPTIONAL, 64, &d->type, err));
-    TRY(json_in_f64(body, "", "lat", JSON_OPTIONAL, &d->lat_deg, err));
-    TRY(json_in_f64(body, "", "lon", JSON_OPTIONAL, &d->lon_deg, err));
-    bool has_lat = lat && !json_is_null(lat), has_lon = lon && !json_is_null(lon);
-    if (has_lat != has_lon)
-        return err_set(err, RC_INVALID, "%s: missing: give both lat and lon, or neither", has_lat ? "/lon" : "/lat");
-    d->has_place = has_lat;
-    return RC_OK;
+    return api_read_place(body, &d->lat_deg, &d->lon_deg, &d->has_place, err);
 }
 
 static enum rc receive(struct api_call *call, const json_t *body, struct str *receipt, struct err *err)
@@ -97,11 +90,7 @@ enum rc api_reports_post(struct api_call *call, struct err *err)
         return rc;
     }
     atomic_fetch_add(&call->server->metrics.reports_received, 1);
-    struct json_out *j = api_json_begin(call);
-    json_begin_object(j);
-    json_put_str(j, "receipt", receipt);
-    json_end_object(j);
-    api_json_end(call, 201);
+    api_send_receipt(call, receipt);
     return RC_OK;
 }
 

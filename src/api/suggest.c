@@ -66,18 +66,6 @@ static enum rc read_changes(const json_t *body, struct arena *mem, struct sugges
     return json_in_bool(c, AT, "hide", JSON_OPTIONAL, &d->wants_hidden, err);
 }
 
-static enum rc read_place(const json_t *body, struct suggestion_draft *d, struct err *err)
-{
-    const json_t *lat = json_object_get(body, "lat"), *lon = json_object_get(body, "lon");
-    bool has_lat = lat && !json_is_null(lat), has_lon = lon && !json_is_null(lon);
-    TRY(json_in_f64(body, "", "lat", JSON_OPTIONAL, &d->lat_deg, err));
-    TRY(json_in_f64(body, "", "lon", JSON_OPTIONAL, &d->lon_deg, err));
-    if (has_lat != has_lon)
-        return err_set(err, RC_INVALID, "%s: missing: give both lat and lon, or neither", has_lat ? "/lon" : "/lat");
-    d->has_place = has_lat;
-    return RC_OK;
-}
-
 static enum rc draft_of(const json_t *body, struct arena *mem, struct suggestion_draft *d, struct err *err)
 {
     static const char *const KNOWN[] = {"site", "changes", "text", "lat", "lon", "licence", "proof"};
@@ -88,7 +76,7 @@ static enum rc draft_of(const json_t *body, struct arena *mem, struct suggestion
         return err_set(err, RC_INVALID, "/licence: what is suggested is given as " SUGGEST_LICENCE);
     TRY(json_in_str(body, "", "site", JSON_OPTIONAL, SUGGEST_SITE_MAX, &d->site, err));
     TRY(json_in_str(body, "", "text", JSON_OPTIONAL, SUGGEST_TEXT_MAX * BYTES_PER_CHARACTER, &d->text, err));
-    TRY(read_place(body, d, err));
+    TRY(api_read_place(body, &d->lat_deg, &d->lon_deg, &d->has_place, err));
     return read_changes(body, mem, d, err);
 }
 
@@ -115,11 +103,7 @@ enum rc api_suggestions_post(struct api_call *call, struct err *err)
     enum rc rc = receive(call, body, &receipt, err);
     json_decref(body);
     TRY(rc);
-    struct json_out *j = api_json_begin(call);
-    json_begin_object(j);
-    json_put_str(j, "receipt", receipt);
-    json_end_object(j);
-    api_json_end(call, 201);
+    api_send_receipt(call, receipt);
     return RC_OK;
 }
 

@@ -63,7 +63,7 @@ enum rc report_store_by_public_id(struct store_tx *tx, struct uuid public_id, st
     return one(tx, &SQL, SA_UUID(public_id), mem, out, err);
 }
 
-/* Cursor: time and id of the last row, in hexadecimal. */
+/* Cursor: time and id of the last row. */
 struct str report_store_cursor(const struct report_row *last, struct arena *mem)
 {
     struct str id = uuid_format(mem, last->id);
@@ -138,33 +138,18 @@ enum rc outbox_store_add(struct store_tx *tx, struct str topic, struct uuid obje
 
 /* ---- verify ---- */
 
-static enum rc check_ciphers(struct store_tx *tx, const struct store_sql *sql, ledger_digest_fn put, void *sink,
-                             struct err *err)
-{
-    struct store_rows *rows;
-    enum rc rc = RC_OK;
-    TRY(store_query(tx, sql, NULL, 0, &rows, err));
-    while (rc == RC_OK && store_next(rows)) {
-        struct str cipher = store_blob(rows, 1);
-        rc = put(sink, store_uuid(rows, 0), sha256_of(cipher.p ? cipher.p : "", cipher.n), err);
-    }
-    struct err ended;
-    enum rc finish = store_finish(rows, &ended);
-    return rc != RC_OK || finish == RC_OK ? rc : err_set(err, finish, "%s", ended.text);
-}
-
 static enum rc check_reports(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err)
 {
     static const struct store_sql SQL = {.common = "SELECT id, cipher FROM report ORDER BY id"};
     (void)ctx;
-    return check_ciphers(tx, &SQL, put, sink, err);
+    return ledger_check_ciphers(tx, &SQL, put, sink, err);
 }
 
 static enum rc check_notes(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err)
 {
     static const struct store_sql SQL = {.common = "SELECT id, cipher FROM report_note ORDER BY id"};
     (void)ctx;
-    return check_ciphers(tx, &SQL, put, sink, err);
+    return ledger_check_ciphers(tx, &SQL, put, sink, err);
 }
 
 void reports_add_checkers(struct ledger *l)

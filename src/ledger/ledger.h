@@ -59,6 +59,9 @@ MUST_CHECK enum rc ledger_checkpoint(struct ledger *l, struct err *err);
                       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}})
 typedef enum rc (*ledger_digest_fn)(void *sink, struct uuid object, struct sha256 digest, struct err *err);
 typedef enum rc (*ledger_check_fn)(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err);
+/* A checker's work where the digest is that of a ciphertext: sql gives (id, cipher) of every row. */
+MUST_CHECK enum rc ledger_check_ciphers(struct store_tx *tx, const struct store_sql *sql, ledger_digest_fn put,
+                                        void *sink, struct err *err);
 /* Before verify, at most 32 kinds; object_kind as in the entries. */
 void ledger_add_checker(struct ledger *l, const char *object_kind, ledger_check_fn fn, void *ctx);
 

@@ -284,3 +284,18 @@ enum rc first_entry_find(struct store_tx *tx, struct arena *mem, struct str *byt
         *is_whole = is_good;
     return RC_OK;
 }
+
+enum rc ledger_check_ciphers(struct store_tx *tx, const struct store_sql *sql, ledger_digest_fn put, void *sink,
+                             struct err *err)
+{
+    struct store_rows *rows;
+    enum rc rc = RC_OK;
+    TRY(store_query(tx, sql, NULL, 0, &rows, err));
+    while (rc == RC_OK && store_next(rows)) {
+        struct str cipher = store_blob(rows, 1);
+        rc = put(sink, store_uuid(rows, 0), sha256_of(cipher.p ? cipher.p : "", cipher.n), err);
+    }
+    struct err ended;
+    enum rc finish = store_finish(rows, &ended);
+    return rc != RC_OK || finish == RC_OK ? rc : err_set(err, finish, "%s", ended.text);
+}

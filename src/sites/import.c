@@ -6,6 +6,7 @@
  */
 #include "sites/import_int.h"
 #include "sites/house_rules.h"
+#include "sites/suggest.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -51,6 +52,8 @@ static enum rc options_check(const struct sites_import_options *o, struct err *e
     if (str_is_empty(o->source) || o->source.n > IMPORT_SOURCE_MAX)
         return err_set(err, RC_INVALID, "a source has a name of 1 to %d bytes; give one with --source",
                        IMPORT_SOURCE_MAX);
+    if (str_is_equal(o->source, STR(SUGGEST_SOURCE))) /* an import would call accepted suggestions gone */
+        return err_set(err, RC_INVALID, "the source \"" SUGGEST_SOURCE "\" holds accepted suggestions; give another --source");
     TRY(text_check("source", o->source, err));
     TRY(text_check("licence", o->licence, err));
     TRY(text_check("attribution", o->attribution, err));

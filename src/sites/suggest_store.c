@@ -153,33 +153,18 @@ enum rc suggest_store_decide(struct store_tx *tx, const struct suggestion_decisi
 
 /* ---- verify ---- */
 
-static enum rc check_ciphers(struct store_tx *tx, const struct store_sql *sql, ledger_digest_fn put, void *sink,
-                             struct err *err)
-{
-    struct store_rows *rows;
-    enum rc rc = RC_OK;
-    TRY(store_query(tx, sql, NULL, 0, &rows, err));
-    while (rc == RC_OK && store_next(rows)) {
-        struct str cipher = store_blob(rows, 1);
-        rc = put(sink, store_uuid(rows, 0), sha256_of(cipher.p ? cipher.p : "", cipher.n), err);
-    }
-    struct err ended;
-    enum rc finish = store_finish(rows, &ended);
-    return rc != RC_OK || finish == RC_OK ? rc : err_set(err, finish, "%s", ended.text);
-}
-
 static enum rc check_suggestions(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err)
 {
     static const struct store_sql SQL = {.common = "SELECT id, cipher FROM suggestion ORDER BY id"};
     (void)ctx;
-    return check_ciphers(tx, &SQL, put, sink, err);
+    return ledger_check_ciphers(tx, &SQL, put, sink, err);
 }
 
 static enum rc check_decisions(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err)
 {
     static const struct store_sql SQL = {.common = "SELECT id, cipher FROM suggestion_decision ORDER BY id"};
     (void)ctx;
-    return check_ciphers(tx, &SQL, put, sink, err);
+    return ledger_check_ciphers(tx, &SQL, put, sink, err);
 }
 
 void suggest_add_checkers(struct ledger *l)

@@ -88,6 +88,8 @@ class Joining(unittest.TestCase):
         self.assertEqual(self.json("join", "run", "--whole")["joined"], 0)
         self.fane("join", "same", "nothing", "--as", "rev", code=4)
         self.fane("join", "everything", code=2)
+        self.fane("import", "sites", self.file("register.csv", "id\n"), "--source", "community", code=2)
+        self.assertIn("accepted suggestions", self.stderr)
         self.fane("verify")
 
     def test_over_http(self):
