@@ -29,6 +29,8 @@
 
 static struct {
     bool tried, there;
+    bool alone;  /* never the one that tests share */
+    bool shared; /* somebody else's: nothing here stops it */
     pid_t test, guardian, postmaster;
     int pipe; /* the guardian lives as long as this is open */
     char dir[128];
@@ -63,7 +65,7 @@ static void clean_up(void)
     int status;
     if (getpid() != server.test)
         return; /* a child that a test forked */
-    if (server.there) {
+    if (server.there && !server.shared) {
         close(server.pipe);
         waitpid(server.guardian, &status, 0);
     }
@@ -195,7 +197,7 @@ static _Noreturn void guard(int alive, int ready)
                                 "-c",
                                 "listen_addresses=",
                                 "-c",
-                                "max_connections=80",
+                                "max_connections=300",
                                 "-c",
                                 "shared_buffers=32MB",
                                 "-c",
@@ -291,12 +293,30 @@ static void wait_ready(void)
     die("the server did not become ready");
 }
 
+void pg_server_alone(void)
+{
+    if (server.tried)
+        die("a server is in use");
+    server.alone = true;
+}
+
+const char *pg_server_socket(void)
+{
+    return server.dir;
+}
+
 bool pg_server_is_there(void)
 {
     if (server.tried)
         return server.there;
     server.tried = true;
     make_root();
+    const char *theirs = server.alone ? NULL : getenv(PG_SERVER_SHARED);
+    if (theirs) {
+        snprintf(server.dir, sizeof server.dir, "%s", theirs);
+        server.there = server.shared = server.template_made = true;
+        return true;
+    }
     if (access(BIN "postgres", X_OK) != 0) {
         fprintf(stderr, "SKIPPED on PostgreSQL: " BIN "postgres is not installed (apt-get install postgresql-15)\n");
         return false;
@@ -308,11 +328,6 @@ bool pg_server_is_there(void)
     server.there = true;
     wait_ready();
     return true;
-}
-
-pid_t pg_server_postmaster(void)
-{
-    return server.postmaster;
 }
 
 static const char *keep(const char *text)
@@ -330,9 +345,10 @@ static const char *keep(const char *text)
 static const char *new_database(const char *template)
 {
     char sql[128], url[256];
-    snprintf(sql, sizeof sql, "CREATE DATABASE t%u TEMPLATE %s", ++server.databases, template);
+    int us = (int)getpid();
+    snprintf(sql, sizeof sql, "CREATE DATABASE t%d_%u TEMPLATE %s", us, ++server.databases, template);
     admin_run(sql);
-    snprintf(url, sizeof url, "postgresql:///t%u?host=%s&user=fane", server.databases, server.dir);
+    snprintf(url, sizeof url, "postgresql:///t%d_%u?host=%s&user=fane", us, server.databases, server.dir);
     return keep(url);
 }
 
@@ -372,17 +388,21 @@ static struct store *open_migrated(const char *where, bool migrate)
     return st;
 }
 
-/* Migrated once per process, then copied. */
+void pg_server_make_template(void)
+{
+    char url[256];
+    if (server.template_made)
+        return;
+    admin_run("CREATE DATABASE migrated");
+    snprintf(url, sizeof url, "postgresql:///migrated?host=%s&user=fane", server.dir);
+    store_close(open_migrated(url, true));
+    server.template_made = true;
+}
+
+/* Migrated once per server, then copied. */
 static const char *migrated_database(void)
 {
-    if (!server.template_made) {
-        const char *url = new_database("template1");
-        store_close(open_migrated(url, true));
-        char sql[128];
-        snprintf(sql, sizeof sql, "ALTER DATABASE t%u RENAME TO migrated", server.databases);
-        admin_run(sql);
-        server.template_made = true;
-    }
+    pg_server_make_template();
     return new_database("migrated");
 }
 

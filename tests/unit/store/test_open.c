@@ -202,5 +202,6 @@ int main(void)
         cmocka_unit_test(modes),          cmocka_unit_test(bounded_log), cmocka_unit_test(durable_server_only),
         cmocka_unit_test(server_that_forgets),
     };
+    pg_server_alone();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
