@@ -9,7 +9,8 @@ import { fileURLToPath } from "node:url";
 
 const web = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "web");
 const require = createRequire(join(web, "package.json"));
-const chromium = process.env.FANE_CHROMIUM ?? "/usr/bin/chromium";
+// the shell has no windows to draw: a page costs it half of what it costs the whole browser
+const chromium = process.env.FANE_CHROMIUM ?? ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"].find(existsSync) ?? "/usr/bin/chromium-headless-shell";
 export const sizes = { phone: { width: 360, height: 800 }, desk: { width: 1440, height: 900 } };
 
 function skip(why) {
@@ -18,7 +19,7 @@ function skip(why) {
 }
 
 export async function startBrowser() {
-  if (!existsSync(chromium)) skip(`no ${chromium} (Debian package chromium)`);
+  if (!existsSync(chromium)) skip(`no ${chromium} (Debian package chromium-headless-shell)`);
   if (!existsSync(join(process.env.FANE_DIST ?? join(web, "dist"), "index.html"))) skip("web/dist is not built (./dev build)");
   if (!existsSync(join(web, "node_modules", "playwright-core"))) skip("web/node_modules is missing (npm ci in web/)");
   const { chromium: engine } = require("playwright-core");
