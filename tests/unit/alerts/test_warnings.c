@@ -15,6 +15,7 @@
 #include "ledger/ledger.h"
 #include "pg_server.h"
 
+static const struct viewer EVERYONE = {.role = ROLE_PUBLIC};
 static const struct viewer REVIEWER = {.account = {{1}}, .role = ROLE_REVIEWER};
 static const struct viewer COORDINATOR = {.account = {{2}}, .role = ROLE_COORDINATOR};
 
@@ -87,95 +88,128 @@ static struct str id_of(struct asked *a, const struct warning_page *p, const cha
     return STR("");
 }
 
-static void life_on(struct store_test *t, void *ctx)
+/* The three drafts of one life: what it is, and its id. */
+struct drafts {
+    struct store *st;
+    struct asked a;
+    struct str exercise, actual, test;
+};
+
+static void drafted_once(struct drafts *d)
 {
-    struct store *st = t->st;
+    assert_true(draft(d->st, "run1/0", ALERT_EXERCISE).is_new);
+    assert_false(draft(d->st, "run1/0", ALERT_ACTUAL).is_new); /* the same subject once, and its status stays */
+    assert_true(draft(d->st, "run1/1", ALERT_ACTUAL).is_new);
+    assert_true(draft(d->st, "run1/2", ALERT_TEST).is_new);
+    assert_int_equal(list_as(d->st, &d->a, &EVERYONE).n, 0);
+    struct warning_page p = list_as(d->st, &d->a, &REVIEWER);
+    assert_int_equal(p.n, 3);
+    d->exercise = id_of(&d->a, &p, "run1/0");
+    d->actual = id_of(&d->a, &p, "run1/1");
+    d->test = id_of(&d->a, &p, "run1/2");
+}
+
+/* Who may decide, and how. */
+static void decided(struct drafts *w)
+{
     struct err err = {0};
-    struct ledger *ledger;
-    struct ledger_report verified;
-    struct asked a = {.state = STR("")};
-    struct viewer everyone = VIEWER_PUBLIC;
     struct warning_decision d = {.scope = STR("Public"), .account = STR("miriam"), .sender = STR("fane@fane.example"),
                                  .base_url = STR("https://fane.example")};
-    (void)ctx;
-    arena_init(&a.mem);
-    assert_int_equal(ledger_open(st, t->dir, "test.example/fane", &ledger, &err), RC_OK);
-    warnings_add_checker(ledger);
-
-    assert_true(draft(st, "run1/0", ALERT_EXERCISE).is_new);
-    assert_false(draft(st, "run1/0", ALERT_ACTUAL).is_new); /* the same subject once, and its status stays */
-    assert_true(draft(st, "run1/1", ALERT_ACTUAL).is_new);
-    assert_true(draft(st, "run1/2", ALERT_TEST).is_new);
-    assert_int_equal(list_as(st, &a, &everyone).n, 0);
-    struct warning_page p = list_as(st, &a, &REVIEWER);
-    assert_int_equal(p.n, 3);
-    struct str exercise = id_of(&a, &p, "run1/0"), actual = id_of(&a, &p, "run1/1"), test = id_of(&a, &p, "run1/2");
-
-    /* Who may decide, and how. */
-    assert_int_equal(warnings_approve(st, &everyone, exercise, &d, &err), RC_DENIED);
-    assert_int_equal(warnings_approve(st, &REVIEWER, exercise, &d, &err), RC_DENIED);
+    assert_int_equal(warnings_approve(w->st, &EVERYONE, w->exercise, &d, &err), RC_DENIED);
+    assert_int_equal(warnings_approve(w->st, &REVIEWER, w->exercise, &d, &err), RC_DENIED);
     d.scope = STR("Everybody");
-    assert_int_equal(warnings_approve(st, &COORDINATOR, exercise, &d, &err), RC_INVALID);
+    assert_int_equal(warnings_approve(w->st, &COORDINATOR, w->exercise, &d, &err), RC_INVALID);
     d.scope = STR("Private");
-    assert_int_equal(warnings_approve(st, &COORDINATOR, exercise, &d, &err), RC_INVALID);
-    assert_int_equal(warnings_reject(st, &COORDINATOR, test, &d, &err), RC_INVALID);
+    assert_int_equal(warnings_approve(w->st, &COORDINATOR, w->exercise, &d, &err), RC_INVALID);
+    assert_int_equal(warnings_reject(w->st, &COORDINATOR, w->test, &d, &err), RC_INVALID);
     d.reason = STR("one event counted twice");
-    assert_int_equal(warnings_reject(st, &COORDINATOR, test, &d, &err), RC_OK);
-    assert_int_equal(warnings_reject(st, &COORDINATOR, test, &d, &err), RC_CONFLICT);
+    assert_int_equal(warnings_reject(w->st, &COORDINATOR, w->test, &d, &err), RC_OK);
+    assert_int_equal(warnings_reject(w->st, &COORDINATOR, w->test, &d, &err), RC_CONFLICT);
     d.reason = STR("");
     d.scope = STR("Public");
-    enum rc rc = warnings_approve(st, &COORDINATOR, exercise, &d, &err);
+    enum rc rc = warnings_approve(w->st, &COORDINATOR, w->exercise, &d, &err);
     if (rc != RC_OK)
         print_error("%s\n", err.text);
     assert_int_equal(rc, RC_OK);
-    assert_int_equal(warnings_approve(st, &COORDINATOR, exercise, &d, &err), RC_CONFLICT);
+    assert_int_equal(warnings_approve(w->st, &COORDINATOR, w->exercise, &d, &err), RC_CONFLICT);
     d.scope = STR("Restricted");
-    assert_int_equal(warnings_approve(st, &COORDINATOR, actual, &d, &err), RC_OK);
-    assert_int_equal(warnings_approve(st, &COORDINATOR, STR("nonsense"), &d, &err), RC_NOT_FOUND);
+    assert_int_equal(warnings_approve(w->st, &COORDINATOR, w->actual, &d, &err), RC_OK);
+    assert_int_equal(warnings_approve(w->st, &COORDINATOR, STR("nonsense"), &d, &err), RC_NOT_FOUND);
+}
 
-    /* The public: the Public one only, coarse, without evidence or names. */
-    p = list_as(st, &a, &everyone);
+/* The public: the Public one only, coarse, without evidence or names. */
+static void the_public_list_is_coarse(struct drafts *d)
+{
+    struct warning_page p = list_as(d->st, &d->a, &EVERYONE);
     assert_int_equal(p.n, 1);
     assert_int_equal(p.matched, 1);
     assert_true(p.items[0].is_coarse && p.items[0].evidence.n == 0 && p.items[0].decided_name.n == 0);
     double lat, lon;
     policy_coarse_point(36.2021, 37.1343, &lat, &lon);
     assert_true(p.items[0].lat_deg == lat && p.items[0].lon_deg == lon && p.items[0].radius_km >= 3.5 + 14);
+}
 
-    /* The documents: status as drafted; coarse in the Public one; the Restricted one not for everybody. */
-    a.viewer = &everyone;
-    a.id = exercise;
-    assert_int_equal(store_read(st, document_fn, &a, &err), RC_OK);
-    assert_int_equal(cap_check(a.xml, &err), RC_OK);
-    assert_true(str_contains(a.xml, STR("<status>Exercise</status>")));
-    assert_false(str_contains(a.xml, STR("36.20")));
-    assert_true(str_contains(a.xml, STR("<language>ru</language>")));
-    assert_false(str_contains(a.xml, STR("{")));
-    a.id = actual;
-    assert_int_equal(store_read(st, document_fn, &a, &err), RC_NOT_FOUND);
-    a.viewer = &REVIEWER;
-    assert_int_equal(store_read(st, document_fn, &a, &err), RC_OK);
-    assert_true(str_contains(a.xml, STR("<status>Actual</status>")) && str_contains(a.xml, STR("36.2021")));
-    a.id = test;
-    assert_int_equal(store_read(st, document_fn, &a, &err), RC_NOT_FOUND);
+static enum rc document_as(struct drafts *d, const struct viewer *viewer, struct str id)
+{
+    struct err err = {0};
+    d->a.viewer = viewer;
+    d->a.id = id;
+    return store_read(d->st, document_fn, &d->a, &err);
+}
 
-    /* The feed: only what is Public, until it expires. */
-    assert_int_equal(store_read(st, feed_fn, &a, &err), RC_OK);
-    assert_true(str_contains(a.xml, exercise) && !str_contains(a.xml, actual) && !str_contains(a.xml, test));
-    assert_true(str_contains(a.xml, STR("[Exercise]")));
+/* The documents: status as drafted; coarse in the Public one; the Restricted one not for everybody. */
+static void documents_say_what_was_drafted(struct drafts *d)
+{
+    struct err err = {0};
+    assert_int_equal(document_as(d, &EVERYONE, d->exercise), RC_OK);
+    assert_int_equal(cap_check(d->a.xml, &err), RC_OK);
+    assert_true(str_contains(d->a.xml, STR("<status>Exercise</status>")));
+    assert_false(str_contains(d->a.xml, STR("36.20")));
+    assert_true(str_contains(d->a.xml, STR("<language>ru</language>")));
+    assert_false(str_contains(d->a.xml, STR("{")));
+    assert_int_equal(document_as(d, &EVERYONE, d->actual), RC_NOT_FOUND);
+    assert_int_equal(document_as(d, &REVIEWER, d->actual), RC_OK);
+    assert_true(str_contains(d->a.xml, STR("<status>Actual</status>")) && str_contains(d->a.xml, STR("36.2021")));
+    assert_int_equal(document_as(d, &REVIEWER, d->test), RC_NOT_FOUND);
+}
+
+/* The feed: only what is Public, until it expires. */
+static void the_feed_is_public_and_current(struct drafts *d)
+{
+    struct err err = {0};
+    assert_int_equal(store_read(d->st, feed_fn, &d->a, &err), RC_OK);
+    assert_true(str_contains(d->a.xml, d->exercise) && !str_contains(d->a.xml, d->actual) &&
+                !str_contains(d->a.xml, d->test));
+    assert_true(str_contains(d->a.xml, STR("[Exercise]")));
     clock_set((struct instant){clock_now().us + (WARNING_VALID_DAYS + 1) * DAY_US});
-    assert_int_equal(store_read(st, feed_fn, &a, &err), RC_OK);
+    assert_int_equal(store_read(d->st, feed_fn, &d->a, &err), RC_OK);
     clock_unset();
-    assert_false(str_contains(a.xml, exercise));
+    assert_false(str_contains(d->a.xml, d->exercise));
+}
 
+static void life_on(struct store_test *t, void *ctx)
+{
+    struct err err = {0};
+    struct ledger *ledger;
+    struct ledger_report verified;
+    struct drafts d = {.st = t->st, .a = {.state = STR("")}};
+    (void)ctx;
+    arena_init(&d.a.mem);
+    assert_int_equal(ledger_open(t->st, t->dir, "test.example/fane", &ledger, &err), RC_OK);
+    warnings_add_checker(ledger);
+    drafted_once(&d);
+    decided(&d);
+    the_public_list_is_coarse(&d);
+    documents_say_what_was_drafted(&d);
+    the_feed_is_public_and_current(&d);
     assert_int_equal(ledger_checkpoint(ledger, &err), RC_OK);
-    rc = ledger_verify(ledger, &verified, &err);
+    enum rc rc = ledger_verify(ledger, &verified, &err);
     if (rc != RC_OK)
         print_error("%s\n", err.text);
     assert_int_equal(rc, RC_OK);
     assert_int_equal(verified.objects, 3);
-    arena_fini(&a.mem);
-    store_close(st);
+    arena_fini(&d.a.mem);
+    store_close(t->st);
     t->st = NULL;
     ledger_close(ledger);
 }

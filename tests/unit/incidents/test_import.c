@@ -224,10 +224,8 @@ static struct incident_page ask(struct store *st, struct asked *a)
     return a->page;
 }
 
-static void few_on(struct store_test *t, void *ctx)
+static void few_are_imported(struct store *st)
 {
-    struct store *st = t->st;
-    (void)ctx;
     char name[] = "/tmp/fane-test-XXXXXX";
     int fd = mkstemp(name), rejects = 0;
     assert_int_equal(write(fd, FEW, sizeof FEW - 1), (ssize_t)(sizeof FEW - 1));
@@ -239,17 +237,21 @@ static void few_on(struct store_test *t, void *ctx)
     assert_int_equal(r.read, 8);
     assert_int_equal(r.rejected, 3);
     assert_int_equal(rejects, 3);
+}
 
-    struct asked a = {.viewer = {.role = ROLE_REVIEWER, .account = {{1}}}};
-    arena_init(&a.mem);
-    struct incident_page p = ask(st, &a);
+static void a_reviewer_sees_all(struct store *st, struct asked *a)
+{
+    a->viewer = (struct viewer){.role = ROLE_REVIEWER, .account = {{1}}};
+    struct incident_page p = ask(st, a);
     assert_int_equal(p.matched, 5);
     assert_int_equal(p.n, 5);
     assert_true(str_is_equal(p.items[0].title, STR("five")) && !p.items[0].has_place);
     assert_true(p.items[3].killed == 3 && p.items[4].killed == -1 && p.items[1].killed == 0);
+}
 
-    a.viewer = VIEWER_PUBLIC;
-    p = ask(st, &a);
+static void the_public_sees_coarse_places(struct store *st, struct asked *a)
+{
+    struct incident_page p = ask(st, a);
     assert_int_equal(p.matched, 3); /* V3 and above */
     assert_int_equal(p.n, 3);
     const struct incident *one = &p.items[2];
@@ -261,12 +263,24 @@ static void few_on(struct store_test *t, void *ctx)
 
     /* Ever smaller boxes around the true place find nothing; around the coarse one they do. */
     for (double d = 1; d > 1e-6; d /= 4) {
-        a.filter = (struct incident_filter){.has_box = true, .box = {36.2765 - d, 33.5138 - d, 36.2765 + d, 33.5138 + d}};
-        bool holds_coarse = geo_box_contains(&a.filter.box, (struct geo_point){lat, lon});
-        assert_int_equal(ask(st, &a).matched, holds_coarse ? 1 : 0);
+        a->filter = (struct incident_filter){.has_box = true, .box = {36.2765 - d, 33.5138 - d, 36.2765 + d, 33.5138 + d}};
+        bool holds_coarse = geo_box_contains(&a->filter.box, (struct geo_point){lat, lon});
+        assert_int_equal(ask(st, a).matched, holds_coarse ? 1 : 0);
     }
-    a.filter.box = (struct geo_box){lon - 1e-6, lat - 1e-6, lon + 1e-6, lat + 1e-6};
-    assert_int_equal(ask(st, &a).matched, 1);
+    a->filter.box = (struct geo_box){lon - 1e-6, lat - 1e-6, lon + 1e-6, lat + 1e-6};
+    assert_int_equal(ask(st, a).matched, 1);
+}
+
+static void few_on(struct store_test *t, void *ctx)
+{
+    struct store *st = t->st;
+    (void)ctx;
+    struct asked a = {0};
+    arena_init(&a.mem);
+    few_are_imported(st);
+    a_reviewer_sees_all(st, &a);
+    a.viewer = VIEWER_PUBLIC;
+    the_public_sees_coarse_places(st, &a);
 
     /* Over the antimeridian, and by days. */
     a.filter = (struct incident_filter){.has_box = true, .box = {179, -20, -179, -15}};
@@ -279,6 +293,7 @@ static void few_on(struct store_test *t, void *ctx)
     a.filter = (struct incident_filter){0};
     a.limit = 1;
     int seen = 0;
+    struct incident_page p;
     do {
         p = ask(st, &a);
         seen += (int)p.n;

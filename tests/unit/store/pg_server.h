@@ -24,7 +24,8 @@ bool pg_server_is_there(void);
 const char *pg_server_new_database(void);
 /* The same server with other settings, e.g. "-c synchronous_commit=off": postgres's own options in a URL of `url`. */
 const char *pg_server_url_with(const char *url, const char *options);
-/* A setting of the whole server (pg_server_alone) from now on, as an operator changes it; value NULL: as it was made. Put it back. */
+/* A setting of the whole server (pg_server_alone) from now on, as an operator changes it; value NULL: as it was made.
+ * Put it back. */
 void pg_server_setting(const char *name, const char *value);
 /* The folder of its socket, once pg_server_is_there. */
 const char *pg_server_socket(void);
