@@ -238,15 +238,18 @@ static void test_big_same_bits(void **state)
     static const struct engine_options ways[] = {
         {0}, {0}, {0}, {.no_vectors = true}, {.no_bounds = true}, {.words = true}};
     struct loaded *l = load("big_synthetic", "a.prm", WITHIN_50_KM), *half = load("big_synthetic", "a.prm", NO_SET);
-    uint32_t most = getenv("FANE_SCAN_WHOLE") ? 999 : 200; /* the whole takes a minute where coverage is counted */
-    half->plan.params.replications = 20;
+    uint32_t most = getenv("FANE_SCAN_WHOLE") ? 999 : 100; /* the whole takes a minute where coverage is counted */
+    half->plan.params.replications = 10;
     l->plan.params.replications = most;
     struct watch_result first = scan(l, &USUAL), first_half = scan(half, &USUAL);
     for (uint32_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         half->plan.params.threads = l->plan.params.threads = i < 4 ? i + 1 : 2;
         l->plan.params.replications = ways[i].no_vectors ? 50 : most;
-        struct watch_result r = scan(l, &ways[i]), r_half = scan(half, &ways[i]);
+        struct watch_result r = scan(l, &ways[i]);
         assert_memory_equal(r.maxima, first.maxima, r.replications * sizeof *r.maxima);
+        if (i < 2)
+            continue; /* without a set the lists take most of the time, whatever is done with them */
+        struct watch_result r_half = scan(half, &ways[i]);
         assert_memory_equal(r_half.maxima, first_half.maxima, r_half.replications * sizeof *r_half.maxima);
     }
     static const struct engine_options reference = {.reference = true};
