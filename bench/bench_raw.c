@@ -48,17 +48,6 @@ static struct atlas *build(const struct bench_point *p, size_t n)
     return a;
 }
 
-static void id_text(struct uuid id, char out[36])
-{
-    static const char hex[] = "0123456789abcdef";
-    for (size_t i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *out++ = '-';
-        *out++ = hex[id.b[i] >> 4];
-        *out++ = hex[id.b[i] & 15];
-    }
-}
-
 /* What the atlas and the encoder can do where nothing is joined; the product's own tiles do this at zoom 14. */
 static struct str raw_tile(struct mvt *m, const struct atlas *a, int z, struct question q, uint64_t *features)
 {
@@ -71,10 +60,10 @@ static struct str raw_tile(struct mvt *m, const struct atlas *a, int z, struct q
     geo_tile_range(z, q.x, q.y, &first, &last);
     for (struct atlas_walk w = atlas_walk_from(a, first, last); atlas_walk_next(&w);) {
         struct atlas_site s;
-        char id[36];
+        char id[UUID_TEXT_BYTES];
         struct geo_merc at = geo_cell_merc(w.cell);
         atlas_site_text(a, w.index, &s);
-        id_text(s.public_id, id);
+        uuid_text(s.public_id, id);
         if (s.combo != combo) {
             combo = s.combo;
             religion = mvt_str(m, s.religion);

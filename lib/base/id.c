@@ -66,10 +66,23 @@ bool uuid_parse(struct str s, struct uuid *out)
     return str_unhex((struct str){hex, 32}, out->b, 16);
 }
 
+void uuid_text(struct uuid u, char out[UUID_TEXT_BYTES])
+{
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < 16; i++) { /* measured (bench_raw): faster than all digits at once and moved to their places */
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = hex[u.b[i] >> 4];
+        *out++ = hex[u.b[i] & 15];
+    }
+}
+
 struct str uuid_format(struct arena *mem, struct uuid u)
 {
-    struct str h = str_hex(mem, u.b, 16);
-    return str_printf(mem, "%.8s-%.4s-%.4s-%.4s-%.12s", h.p, h.p + 8, h.p + 12, h.p + 16, h.p + 20);
+    char *z = arena_alloc(mem, UUID_TEXT_BYTES + 1);
+    uuid_text(u, z);
+    z[UUID_TEXT_BYTES] = 0;
+    return (struct str){z, UUID_TEXT_BYTES};
 }
 
 static int symbol_value(char c)

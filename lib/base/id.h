@@ -21,6 +21,8 @@ struct uuid uuid_random(void);           /* version 4 */
 bool uuid_is_equal(struct uuid a, struct uuid b);
 bool uuid_is_nil(struct uuid a);
 bool uuid_parse(struct str s, struct uuid *out); /* 36 characters with dashes, either case */
+enum { UUID_TEXT_BYTES = 36 };
+void uuid_text(struct uuid u, char out[UUID_TEXT_BYTES]); /* lower case, not ended by a zero */
 struct str uuid_format(struct arena *mem, struct uuid u);
 
 /* Short code of 40 random bits, 8 symbols + check symbol, shown as XXXX-XXXX-C. */

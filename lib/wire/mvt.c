@@ -344,13 +344,33 @@ static void add_feature(struct mvt *m, char type, const char *geometry, size_t g
     buf_commit(&m->features, (size_t)(p - from) + geometry_n);
 }
 
+/* Most features by far. Where all lengths fit in a byte they are filled in afterwards, and nothing is moved. */
 void mvt_point(struct mvt *m, int32_t x, int32_t y, const uint32_t *tags, size_t n)
 {
-    char g[1 + 2 * VARINT_MAX], *p = g;
+    enum { HEAD = 4, TAIL = 16 }; /* bytes before the tags, and at most after them */
+    char *from = buf_reserve(&m->features, HEAD + n * 5 + TAIL), *p = put_tags(from + HEAD, tags, n);
+    size_t tags_n = (size_t)(p - from) - HEAD;
+    ENSURE(m->is_layer_open && n <= MVT_TAGS_MAX && n % 2 == 0);
+    *p++ = FEATURE_TYPE;
+    *p++ = TYPE_POINT;
+    *p++ = FEATURE_GEOMETRY;
+    char *geometry = ++p;
     *p++ = 1 << 3 | MOVE_TO;
     p = put_varint(p, zigzag(x));
     p = put_varint(p, zigzag(y));
-    add_feature(m, TYPE_POINT, g, (size_t)(p - g), tags, n);
+    geometry[-1] = (char)(p - geometry);
+    size_t body = (size_t)(p - from) - 2;
+    if (body >= 0x80) {
+        char kept[TAIL];
+        memcpy(kept, geometry, (size_t)(p - geometry));
+        add_feature(m, TYPE_POINT, kept, (size_t)(p - geometry), tags, n);
+        return;
+    }
+    from[0] = LAYER_FEATURE;
+    from[1] = (char)body;
+    from[2] = FEATURE_TAGS;
+    from[3] = (char)tags_n;
+    buf_commit(&m->features, body + 2);
 }
 
 /* --- polygons ------------------------------------------------------------------------------------------------------

@@ -59,17 +59,6 @@ struct str tiles_end(struct tiles_maker *t)
 
 /* --- sites ------------------------------------------------------------------------------------------------------- */
 
-static void uuid_text(struct uuid id, char out[36])
-{
-    static const char hex[] = "0123456789abcdef";
-    for (size_t i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *out++ = '-';
-        *out++ = hex[id.b[i] >> 4];
-        *out++ = hex[id.b[i] & 15];
-    }
-}
-
 /* Sites share few combinations of codes: their value numbers are remembered within a layer. */
 static const struct combo_slot *combo_values(struct tiles_maker *t, const struct atlas_site *s)
 {
@@ -97,7 +86,7 @@ static void add_site(struct tiles_maker *t, const struct atlas_mark *m)
 {
     struct atlas_site s;
     uint32_t tags[2 * 10];
-    char id[36];
+    char id[UUID_TEXT_BYTES];
     atlas_site_text(t->atlas, m->site, &s);
     uuid_text(s.public_id, id);
     size_t n = tag(tags, 0, t->key_count, t->one);

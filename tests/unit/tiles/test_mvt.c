@@ -51,6 +51,37 @@ static void what_goes_in_comes_out(void **state)
     mvt_free(m);
 }
 
+/* Lengths of a feature of one byte and of two: from none to the most tags, with numbers of one, two and three bytes. */
+static void features_of_every_length(void **state)
+{
+    (void)state;
+    struct mvt *m = mvt_new();
+    static const uint32_t numbers[] = {3, 300, 20000};
+    mvt_tile_begin(m);
+    mvt_layer_begin(m, STR("long"), 4096);
+    uint32_t key = mvt_key(m, STR("n")), tags[MVT_TAGS_MAX];
+    for (uint64_t i = 0; i <= numbers[2]; i++)
+        assert_int_equal(mvt_uint(m, i), i);
+    for (size_t k = 0; k < 3; k++)
+        for (size_t n = 0; n <= MVT_TAGS_MAX; n += 2) {
+            for (size_t i = 0; i < n; i += 2) {
+                tags[i] = key;
+                tags[i + 1] = numbers[k];
+            }
+            mvt_point(m, (int32_t)n - 30, INT32_MIN + (int32_t)k, tags, n);
+        }
+    mvt_layer_end(m);
+    assert_int_equal(read_tile(mvt_tile_end(m), layers, 3), 1);
+    assert_int_equal(layers[0].n, 3 * (MVT_TAGS_MAX / 2 + 1));
+    for (size_t f = 0; f < layers[0].n; f++) {
+        const struct read_feature *got = &layers[0].f[f];
+        size_t k = f / (MVT_TAGS_MAX / 2 + 1), n = f % (MVT_TAGS_MAX / 2 + 1) * 2;
+        assert_true(got->tags_n == n && got->x == (double)n - 30 && got->y == (double)INT32_MIN + (double)k);
+        assert_true(n == 0 || (got->tags[n - 2] == key && got->tags[n - 1] == numbers[k]));
+    }
+    mvt_free(m);
+}
+
 /* Also over more values than the first table holds, and in the next layer numbers start anew. */
 static void equal_values_are_written_once(void **state)
 {
@@ -120,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_goes_in_comes_out),
+        cmocka_unit_test(features_of_every_length),
         cmocka_unit_test(equal_values_are_written_once),
         cmocka_unit_test(polygons_are_cut_and_wound),
     };
