@@ -20,12 +20,13 @@ enum { PATIENCE_POLLS = 40, REST_POLLS = 20, SLICE_US = 50000, HURRY_US = 1000 }
 struct flow_follower {
     struct flow_follower_options opt;
     struct flow_build build;
-    int64_t seq;        /* all changes up to this one are shown, or lie in a build that is due */
-    int64_t whole_seq;  /* the last change that asks for a build; one of a lower number does not do */
-    int64_t image_seq;  /* of the image in use */
-    int64_t image_us;   /* since when, by the monotonic clock */
-    bool is_unshown;    /* noted, but not shown yet */
-    int64_t show_from_us; /* an overlay that took long is not made anew at once */
+    int64_t seq;           /* all changes up to this one are shown, or lie in a build that is due */
+    int64_t whole_seq;     /* the last change that asks for a build; one of a lower number does not do */
+    int64_t withdrawn_seq; /* an image of a lower number shows what is not public any more: never taken into use */
+    int64_t image_seq;     /* of the image in use */
+    int64_t image_us;      /* since when, by the monotonic clock */
+    bool is_unshown;       /* noted, but not shown yet */
+    int64_t show_from_us;  /* an overlay that took long is not made anew at once */
     int waited;
     int rest; /* polls until a build that failed is tried again */
     _Atomic int64_t shown_seq; /* all changes up to this one are in what the readers hold */
@@ -94,6 +95,12 @@ static enum rc take_touched(struct flow_follower *f, const struct sites_touched 
     }
     if (t->is_whole || t->is_lost)
         f->whole_seq = t->seq;
+    if (t->is_withdrawn) {
+        log_line(LOG_INFO, "atlas.withdrawn", "seq=%lld", (long long)t->seq);
+        atlas_live_clear(f->opt.live);
+        f->image_seq = -1; /* a build is due at once */
+        f->withdrawn_seq = t->seq;
+    }
     if (t->n > 0) {
         TRY(sites_each_now(f->opt.store, t->ids, t->n, note_one, &n, err));
         f->is_unshown = true;
@@ -157,6 +164,8 @@ static enum rc end_build(struct flow_follower *f, struct err *err)
         *err = f->built_err;
         return f->built_rc;
     }
+    if (f->built_seq < f->withdrawn_seq)
+        return RC_OK; /* the next poll begins another */
     return take_over(f, f->built_seq, err);
 }
 

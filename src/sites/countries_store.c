@@ -59,7 +59,7 @@ static enum rc throw_it(struct store_tx *tx, void *ctx, struct err *err)
     else
         TRY(store_exec(tx, &CLOSE_SQL, flip, 2, NULL, err));
     TRY(switch_entry(tx, r, err));
-    return sites_changed(tx, r->at, NULL, 0, err);
+    return r->is_published ? sites_changed(tx, r->at, NULL, 0, err) : sites_withdrawn(tx, r->at, err);
 }
 
 static enum rc iso2_check(struct str iso2, struct err *err)

@@ -616,12 +616,30 @@ static const struct store_sql HOUSE_SQL = {
     "site m WHERE m.id = ?1 UNION ALL SELECT k.merged_into FROM site k WHERE k.id = ?1) AND "
     "visibility <> 2 AND NOT EXISTS (SELECT 1 FROM site_visibility v WHERE v.site = site.id)"};
 
+/* Named to the feed even where the batch is too large to be: what must not be shown goes at the next poll. */
+static enum rc house_hidden(struct store_tx *tx, struct uuid site, struct instant now, struct err *err)
+{
+    static const struct store_sql SQL = {"SELECT merged_into FROM site WHERE id = ?1"};
+    struct uuid ids[2] = {site};
+    struct store_arg args[] = {SA_UUID(site)};
+    struct store_rows *rows;
+    size_t n = 1;
+    TRY(store_query(tx, &SQL, args, SA_N(args), &rows, err));
+    if (store_next(rows) && !store_is_null(rows, 0))
+        ids[n++] = store_uuid(rows, 0);
+    TRY(store_finish(rows, err));
+    return sites_changed(tx, now, ids, n, err);
+}
+
 static enum rc updates_guard(struct store_tx *tx, const struct import_batch *b, struct err *err)
 {
     for (size_t i = 0; i < b->n; i++) {
         struct store_arg args[] = {SA_UUID(b->items[i].site)};
+        int64_t hidden = 0;
         if (b->items[i].act == IMPORT_UPDATE && b->items[i].rows.is_guarded)
-            TRY(store_exec(tx, &HOUSE_SQL, args, SA_N(args), NULL, err));
+            TRY(store_exec(tx, &HOUSE_SQL, args, SA_N(args), &hidden, err));
+        if (hidden > 0)
+            TRY(house_hidden(tx, b->items[i].site, b->now, err));
     }
     return visibility_reshow(tx, b->now, err);
 }

@@ -58,6 +58,9 @@ size_t sites_ranges(const struct sites_filter *filter, struct sites_range out[SI
  * so name them wherever they are few. */
 MUST_CHECK enum rc sites_changed(struct store_tx *tx, struct instant at, const struct uuid *ids, size_t n,
                                  struct err *err);
+/* The same for a change that takes from the public more sites than can be named: until projections are built anew,
+ * they must show nothing. */
+MUST_CHECK enum rc sites_withdrawn(struct store_tx *tx, struct instant at, struct err *err);
 
 /* The place of a site, as far as it decides where it is shown. */
 struct sites_place {

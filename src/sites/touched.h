@@ -27,9 +27,10 @@ MUST_CHECK enum rc sites_change_last(struct store *st, struct sites_change *out,
 MUST_CHECK enum rc sites_change_find(struct store *st, int64_t seq, struct instant *at, struct err *err);
 
 struct sites_touched {
-    int64_t seq; /* all changes up to this one are told of */
-    bool is_whole; /* some change did not name its sites: a projection must be built anew; those named are in ids */
-    bool is_lost;  /* ids of some changes are not kept any more, or seq lies in the future: ids is not to be relied on */
+    int64_t seq;       /* all changes up to this one are told of */
+    bool is_whole;     /* some change did not name its sites: a projection must be built anew; those named are in ids */
+    bool is_withdrawn; /* and is_whole: what was public is so no more, and until then nothing may be shown */
+    bool is_lost; /* ids of some changes are not kept any more, or seq lies in the future: ids is not to be relied on */
     struct uuid *ids; /* inner ids, each once, rising */
     size_t n;
 };

@@ -22,10 +22,19 @@ static const struct store_sql TOUCH_SQL = {
 static const struct store_sql PRUNE_SQL = {
     "DELETE FROM site_touched WHERE seq <= (SELECT MAX(seq) FROM site_change) - ?1"};
 
+enum { WHOLE = -1, WITHDRAWN = -2 }; /* in touched_n */
+
+enum rc sites_withdrawn(struct store_tx *tx, struct instant at, struct err *err)
+{
+    struct store_arg change[] = {SA_TIME(at), SA_INT(WITHDRAWN)};
+    return store_exec(tx, &CHANGED_SQL, change, SA_N(change), NULL, err);
+}
+
 enum rc sites_changed(struct store_tx *tx, struct instant at, const struct uuid *ids, size_t n, struct err *err)
 {
     bool is_named = ids && n <= SITES_TOUCHED_MAX;
-    struct store_arg change[] = {SA_TIME(at), SA_INT(is_named ? (int64_t)n : -1)}, kept[] = {SA_INT(SITES_TOUCHED_KEPT)};
+    struct store_arg change[] = {SA_TIME(at), SA_INT(is_named ? (int64_t)n : WHOLE)},
+                     kept[] = {SA_INT(SITES_TOUCHED_KEPT)};
     TRY(store_exec(tx, &CHANGED_SQL, change, SA_N(change), NULL, err));
     if (is_named && n > 0) {
         struct arena mem;
@@ -86,7 +95,8 @@ enum rc sites_change_find(struct store *st, int64_t seq, struct instant *at, str
 static const struct store_sql STATE_SQL = {
     "SELECT COALESCE(SUM(CASE WHEN touched_n < 0 THEN 1 ELSE 0 END), 0), "
     "COALESCE(SUM(CASE WHEN touched_n > 0 AND seq <= ?2 THEN 1 ELSE 0 END), 0), "
-    "COALESCE(SUM(CASE WHEN touched_n > 0 THEN touched_n ELSE 0 END), 0) FROM site_change WHERE seq > ?1"};
+    "COALESCE(SUM(CASE WHEN touched_n > 0 THEN touched_n ELSE 0 END), 0), "
+    "COALESCE(SUM(CASE WHEN touched_n = -2 THEN 1 ELSE 0 END), 0) FROM site_change WHERE seq > ?1"};
 static const struct store_sql IDS_SQL = {"SELECT DISTINCT site FROM site_touched WHERE seq > ?1 ORDER BY site"};
 
 struct since {
@@ -111,7 +121,7 @@ static enum rc since_read(struct store_tx *tx, void *ctx, struct err *err)
     struct since *s = ctx;
     struct sites_change last;
     struct store_rows *rows;
-    int64_t whole = 0, lost = 0, named = 0;
+    int64_t whole = 0, lost = 0, named = 0, withdrawn = 0;
     s->out = (struct sites_touched){0};
     TRY(last_read(tx, &last, err));
     s->out.seq = last.seq;
@@ -124,9 +134,11 @@ static enum rc since_read(struct store_tx *tx, void *ctx, struct err *err)
         whole = store_int(rows, 0);
         lost = store_int(rows, 1);
         named = store_int(rows, 2);
+        withdrawn = store_int(rows, 3);
     }
     TRY(store_finish(rows, err));
     s->out.is_whole = whole > 0;
+    s->out.is_withdrawn = withdrawn > 0;
     s->out.is_lost = lost > 0 || named > SITES_TOUCHED_LIST_MAX;
     return s->out.is_lost ? RC_OK : since_ids(tx, s, named, err);
 }

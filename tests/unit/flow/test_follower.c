@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "flow/atlas.h"
 #include "sites/sites_int.h"
+#include "sites/visibility.h"
 
 enum { SITES = 80, STEPS = 40 };
 
@@ -383,6 +384,81 @@ static void growing_old(struct registry *r)
     rig_close(g);
 }
 
+/* ---- a country is no longer published ---- */
+
+static void shows_nothing(struct rig *g)
+{
+    assert_null(atlas_ref_get(atlas_live_ref(g->opt.live)));
+}
+
+static void switch_to(struct registry *r, bool publish)
+{
+    struct country_change c = {.iso2 = STR("GB"), .reason = STR("an order"), .publish = publish};
+    bool changed;
+    OK(country_set(r->st, &c, &SITES_ADMIN, &changed, &r->err));
+    assert_true(changed);
+}
+
+/* From the first poll on nothing is shown that the country still is in; a build that had begun before is not taken. A
+ * server that starts after the switch builds first. */
+static void withdrawn(struct registry *r)
+{
+    static const char MAP[] =
+        "{\"source\":{\"name\":\"gb\",\"licence\":\"CC0-1.0\"},\"fields\":{\"id\":\"ref\",\"lat\":\"y\","
+        "\"lon\":\"x\",\"name\":\"title\"},\"constant\":{\"kind\":\"CHU\",\"country\":\"GB\"}}";
+    struct sites_file_options o = {.map = written(r, "gb.json", MAP, strlen(MAP)), .import.temp_dir = r->dir};
+    struct sites_import_report p;
+    struct rig *g = ARENA_NEW(&r->mem, struct rig);
+    static const char CSV[] = "ref,title,y,x\na,A,51.5,-0.1\nb,B,52.5,-0.2\nc,C,53.5,-0.3\n";
+    struct prng rng;
+    g->r = r;
+    prng_seed(&rng, 9);
+    import_some(r, &rng);
+    OK(sites_import_file(r->st, written(r, "gb.csv", CSV, strlen(CSV)), &o, &p, &r->err));
+    assert_int_equal(p.added, 3);
+    rig_open(g, 1);
+    check(g);
+    switch_to(r, false);
+    poll(g);
+    shows_nothing(g);
+    settle(g);
+    check(g);
+    switch_to(r, true);
+    poll(g); /* patient */
+    settle(g);
+    check(g);
+
+    OK(store_write(r->st, say_whole, NULL, &r->err)); /* a build begins, with the country */
+    poll(g);
+    poll(g);
+    assert_true(flow_follower_is_building(g->f));
+    switch_to(r, false);
+    poll(g);
+    shows_nothing(g);
+    const struct atlas *a = NULL;
+    while (!a) { /* two builds: the one with the country, and the next */
+        poll(g);
+        a = atlas_ref_get(atlas_live_ref(g->opt.live));
+    }
+    atlas_ref_put(atlas_live_ref(g->opt.live), a);
+    check(g);
+
+    switch_to(r, true);
+    poll(g); /* patient */
+    settle(g);
+    rig_close(g);
+    switch_to(r, false);
+    rig_open(g, 1);
+    check(g);
+    rig_close(g);
+}
+
+static void test_withdrawn(void **state)
+{
+    (void)state;
+    on_each_engine(withdrawn);
+}
+
 static void test_growing_old(void **state)
 {
     (void)state;
@@ -407,6 +483,7 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_following), cmocka_unit_test(test_damage),
-                                       cmocka_unit_test(test_gone_back), cmocka_unit_test(test_growing_old)};
+                                       cmocka_unit_test(test_gone_back), cmocka_unit_test(test_growing_old),
+                                       cmocka_unit_test(test_withdrawn)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,46 @@ static void following(struct registry *r)
     assert_true(touched > SITES);
 }
 
+/* An edition that changes more records than a batch names: the one that is a home now is named all the same. */
+static void edition(struct registry *r, const char *file, const char *name_of_home, const char *name)
+{
+    static const char MAP[] = "{\"source\":{\"name\":\"large\",\"licence\":\"CC0-1.0\"},\"fields\":{\"id\":\"ref\","
+                              "\"name\":\"title\",\"lat\":\"y\",\"lon\":\"x\"},\"constant\":{\"kind\":\"CHU\"}}";
+    enum { ROWS = 3000, HOME = 7 };
+    struct sites_file_options o = {.map = written(r, "map.json", MAP, strlen(MAP)), .import.temp_dir = r->dir};
+    struct sites_import_report p;
+    struct buf csv;
+    buf_init(&csv, 0);
+    buf_add_z(&csv, "ref,title,y,x\n");
+    for (int i = 0; i < ROWS; i++)
+        buf_printf(&csv, "s%04d,%s,%d.5,%d.25\n", i, i == HOME ? name_of_home : name, i % 60, i / 60);
+    OK(sites_import_file(r->st, written(r, file, buf_str(&csv).p, buf_str(&csv).n), &o, &p, &r->err));
+    assert_int_equal(p.added + p.updated, ROWS);
+    buf_fini(&csv);
+}
+
+static void a_home_is_named(struct registry *r)
+{
+    struct site *home;
+    struct sites_change last;
+    edition(r, "one.csv", "Chapel", "Chapel");
+    OK(sites_find_external(r->st, STR("s0007"), &SITES_ADMIN, &r->mem, &home, &r->err));
+    assert_int_equal(home->visibility, VISIBILITY_PUBLIC);
+    OK(sites_change_last(r->st, &last, &r->err));
+    edition(r, "two.csv", "House church", "Church");
+    struct sites_touched t = since(r, last.seq);
+    assert_true(t.is_whole && !t.is_withdrawn && t.n == 1);
+    assert_memory_equal(&t.ids[0], &home->id, sizeof home->id);
+    OK(sites_find_external(r->st, STR("s0007"), &SITES_ADMIN, &r->mem, &home, &r->err));
+    assert_int_equal(home->visibility, VISIBILITY_HIDDEN);
+}
+
+static void test_home(void **state)
+{
+    (void)state;
+    on_each_engine(a_home_is_named);
+}
+
 static void test_feed(void **state)
 {
     (void)state;
@@ -216,6 +256,6 @@ static void test_following(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_feed), cmocka_unit_test(test_kept),
-                                       cmocka_unit_test(test_following)};
+                                       cmocka_unit_test(test_following), cmocka_unit_test(test_home)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
