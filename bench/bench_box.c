@@ -89,8 +89,8 @@ static int bench_size(const struct bench_index *b, GEOSSTRtree *tree, double hal
 /* Boxes round the poles and over the antimeridian, which the peer cannot do, by every point. */
 static bool check(const struct geo_index *ix)
 {
-    static const struct geo_box hard[] = {{170, -90, -150, 90}, {-180, 60, 180, 90}, {100, -90, 99, -60}, {179.9, -20, -179.9, 70},
-                                          {-180, -90, 180, 90}, {20, 40, 20.5, 40.5}};
+    static const struct geo_box hard[] = {{170, -90, -150, 90},     {-180, 60, 180, 90},  {100, -90, 99, -60},
+                                          {179.9, -20, -179.9, 70}, {-180, -90, 180, 90}, {20, 40, 20.5, 40.5}};
     for (size_t k = 0; k < sizeof hard / sizeof *hard; k++) {
         size_t n = 0;
         for (size_t i = 0; i < ix->n; i++)

@@ -10,7 +10,8 @@
 
 enum { TILES = 20000, SLOW_TILES = 200, CIRCLES = 20000, CHANGES = 1000, RELIGIONS = 9 };
 
-static const char *const religions[] = {"christian", "muslim", "hindu", "buddhist", "jewish", "shinto", "sikh", "taoist", "other"};
+static const char *const religions[] = {"christian", "muslim", "hindu",  "buddhist", "jewish",
+                                        "shinto",    "sikh",   "taoist", "other"};
 
 static struct atlas *build(const struct bench_point *p, size_t n)
 {
@@ -21,8 +22,11 @@ static struct atlas *build(const struct bench_point *p, size_t n)
     prng_seed(&r, 3);
     struct atlas_builder *b = atlas_builder_new();
     for (size_t i = 0; i < n; i++) {
-        struct atlas_site s = {.lat_deg = p[i].lat, .lon_deg = p[i].lon, .religion = str_of(religions[prng_below(&r, RELIGIONS)]),
-                               .kind = STR("CHU"), .class_code = STR("place_of_worship")};
+        struct atlas_site s = {.lat_deg = p[i].lat,
+                               .lon_deg = p[i].lon,
+                               .religion = str_of(religions[prng_below(&r, RELIGIONS)]),
+                               .kind = STR("CHU"),
+                               .class_code = STR("place_of_worship")};
         uint64_t id[2] = {prng_u64(&r), prng_u64(&r)};
         memcpy(&s.public_id, id, sizeof id);
         ENSURE(atlas_builder_add(b, &s, &err) == RC_OK);
@@ -153,10 +157,12 @@ int main(void)
         quick_us += ms_since(from) * 1e3 / SLOW_TILES;
     }
     ENSURE(cells > 0 && shared > 0 && bytes > 0);
-    printf("{\"name\": \"ground\", \"n\": %zu, \"image_ms\": %.1f, \"changes\": %d, \"changes_ms\": %.1f, \"tile_us\": %.2f, "
-           "\"circle_us\": %.2f}\n", n, image_ms, CHANGES, changes_ms, tile_us, circle_us);
-    printf("{\"name\": \"ground-z10-by-site\", \"n\": %d, \"tile_us\": %.1f, \"ours_us\": %.2f, \"ratio\": %.0f}\n", SLOW_TILES, slow_us,
-           quick_us, slow_us / quick_us);
+    printf(
+        "{\"name\": \"ground\", \"n\": %zu, \"image_ms\": %.1f, \"changes\": %d, \"changes_ms\": %.1f, \"tile_us\": %.2f, "
+        "\"circle_us\": %.2f}\n",
+        n, image_ms, CHANGES, changes_ms, tile_us, circle_us);
+    printf("{\"name\": \"ground-z10-by-site\", \"n\": %d, \"tile_us\": %.1f, \"ours_us\": %.2f, \"ratio\": %.0f}\n",
+           SLOW_TILES, slow_us, quick_us, slow_us / quick_us);
     tiles_maker_free(t);
     ground_free(g);
     ground_free(now);

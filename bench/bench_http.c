@@ -153,8 +153,8 @@ static int by_rate(const void *a, const void *b)
 
 static void line_of(const char *name, const struct rate *r, long bytes)
 {
-    printf("{\"name\":\"%s\",\"n\":%d,\"bytes\":%ld,\"ns_op\":%.0f,\"req_s\":%.0f,\"p99_ms\":%.3f}\n", name, CONNECTIONS,
-           bytes, 1e9 / r->per_s, r->per_s, r->p99_ms);
+    printf("{\"name\":\"%s\",\"n\":%d,\"bytes\":%ld,\"ns_op\":%.0f,\"req_s\":%.0f,\"p99_ms\":%.3f}\n", name,
+           CONNECTIONS, bytes, 1e9 / r->per_s, r->per_s, r->p99_ms);
 }
 
 static void compare(const char *what, const char *our_path, const char *peer_path, bool has_nginx, int seconds)
@@ -163,7 +163,8 @@ static void compare(const char *what, const char *our_path, const char *peer_pat
     char file[128], name[64];
     struct stat st;
     snprintf(file, sizeof file, "%s/www%s", dir, peer_path);
-    if (run("curl -sf -H 'Accept-Encoding: gzip' http://127.0.0.1:%d%s -o %s", atomic_load(&port), our_path, file) != 0 ||
+    if (run("curl -sf -H 'Accept-Encoding: gzip' http://127.0.0.1:%d%s -o %s", atomic_load(&port), our_path, file) !=
+            0 ||
         stat(file, &st) != 0 || st.st_size == 0)
         exit(1);
     if (has_nginx && run("curl -sf http://127.0.0.1:%d%s | cmp -s - %s", NGINX_PORT, peer_path, file) != 0)
@@ -204,7 +205,8 @@ int main(int argc, char **argv)
         clock_sleep_us(10000);
     bool has_nginx = start_nginx();
     struct geo_merc at = geo_merc_of((struct geo_point){.lat_deg = TOWN_LAT, .lon_deg = TOWN_LON});
-    compare("tile", str_printf(&mem, "/tiles/sites/14/%u/%u.mvt", at.x >> 17, at.y >> 17).p, "/tile", has_nginx, seconds);
+    compare("tile", str_printf(&mem, "/tiles/sites/14/%u/%u.mvt", at.x >> 17, at.y >> 17).p, "/tile", has_nginx,
+            seconds);
     compare("vocab", "/api/v1/vocab", "/vocab", has_nginx, seconds);
     if (asset_find(STR("web/index.html")))
         compare("file", "/", "/index", has_nginx, seconds);

@@ -47,10 +47,12 @@ static double run_ours(const struct bench_point *at, size_t n, uint64_t *pairs)
 static double sql(const char *url, const char *statement, double *seconds)
 {
     char cmd[4096], line[256] = "";
-    snprintf(cmd, sizeof cmd,
-             "psql -X -q -At -v ON_ERROR_STOP=1 -c \"SET max_parallel_workers_per_gather=0\" -c "
-             "\"SET max_parallel_maintenance_workers=0\" -c \"SET work_mem='256MB'\" -c \"SET maintenance_work_mem='256MB'\" "
-             "-c \"%s\" '%s'", statement, url);
+    snprintf(
+        cmd, sizeof cmd,
+        "psql -X -q -At -v ON_ERROR_STOP=1 -c \"SET max_parallel_workers_per_gather=0\" -c "
+        "\"SET max_parallel_maintenance_workers=0\" -c \"SET work_mem='256MB'\" -c \"SET maintenance_work_mem='256MB'\" "
+        "-c \"%s\" '%s'",
+        statement, url);
     int64_t from = clock_monotonic_us();
     FILE *f = popen(cmd, "r");
     if (!f || !fgets(line, sizeof line, f))
@@ -87,8 +89,10 @@ static bool run_peer(const struct bench_point *at, size_t n, double *load_s, dou
     if (sql(url, "ANALYZE p", &s) < 0)
         return false;
     *load_s += s;
-    *pairs = sql(url, "SELECT count(*) FROM p a JOIN p b ON ST_DWithin(a.g, b.g, 400, false) WHERE a.id < b.id AND a.source "
-                      "<> b.source", join_s);
+    *pairs = sql(url,
+                 "SELECT count(*) FROM p a JOIN p b ON ST_DWithin(a.g, b.g, 400, false) WHERE a.id < b.id AND a.source "
+                 "<> b.source",
+                 join_s);
     remove(path);
     return *pairs >= 0;
 }

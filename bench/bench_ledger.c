@@ -48,8 +48,12 @@ static enum rc batch(struct store_tx *tx, void *ctx, struct err *err)
     for (int i = 0; i < BATCH; i++) {
         struct uuid id = uuid_v7(clock_now());
         struct store_arg args[] = {SA_UUID(id), SA_INT(i), SA_BLOB(body, sizeof body)};
-        struct ledger_event ev = {.action = "report.receive", .object_kind = "report", .object = id, .at = clock_now(),
-                                  .digest = sha256_of(body, sizeof body), .detail = str_of(b->detail)};
+        struct ledger_event ev = {.action = "report.receive",
+                                  .object_kind = "report",
+                                  .object = id,
+                                  .at = clock_now(),
+                                  .digest = sha256_of(body, sizeof body),
+                                  .detail = str_of(b->detail)};
         TRY(store_exec(tx, &INSERT, args, SA_N(args), NULL, err));
         if (b->with_ledger)
             TRY(ledger_append(tx, &ev, err));
@@ -133,8 +137,9 @@ int main(int argc, char **argv)
     }
     double b = median(bare), p = median(plain);
     printf("{\"name\":\"ledger_rows_without\",\"rows_s\":%.0f}\n", b);
-    printf("{\"name\":\"ledger_rows_with\",\"rows_s\":%.0f,\"rows_s_with_detail\":%.0f,\"ratio\":%.2f,\"us_per_entry\":%.2f}\n",
-           p, median(detail), p / b, 1e6 / p - 1e6 / b);
+    printf(
+        "{\"name\":\"ledger_rows_with\",\"rows_s\":%.0f,\"rows_s_with_detail\":%.0f,\"ratio\":%.2f,\"us_per_entry\":%.2f}\n",
+        p, median(detail), p / b, 1e6 / p - 1e6 / b);
     printf("{\"name\":\"ledger_verify\",\"entries\":%lld,\"entries_s\":%.0f}\n", (long long)r.entries, median(verify));
     printf("{\"name\":\"ledger_tree\",\"leaves_s\":%.0f}\n", tree_alone());
     return 0;

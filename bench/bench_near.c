@@ -42,7 +42,8 @@ static bool is_nearest(const struct geo_index *ix, struct geo_point p)
 
 static bool check(const struct geo_index *ix, const struct bench_point *q)
 {
-    static const struct geo_point hard[] = {{90, 0}, {-90, 12}, {89.99, 170}, {0, 180}, {0, -180}, {-17, 179.999}, {65, -179.9}};
+    static const struct geo_point hard[] = {{90, 0},   {-90, 12},      {89.99, 170}, {0, 180},
+                                            {0, -180}, {-17, 179.999}, {65, -179.9}};
     bool ok = true;
     for (size_t i = 0; i < CHECKED; i++)
         ok = ok && is_nearest(ix, (struct geo_point){q[i].lat, q[i].lon});

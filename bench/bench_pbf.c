@@ -88,7 +88,8 @@ static double imported(const char *path, size_t threads, struct sites_import_rep
     must(store_open(db, NULL, &st, &err), &err);
     must(store_migrate(st, &err), &err);
     must(ledger_open(st, dir, "bench.example/ledger", &ledger, &err), &err);
-    struct sites_file_options o = {.threads = threads, .journal_dir = journals, .import = {.source = STR("bench"), .temp_dir = dir}};
+    struct sites_file_options o = {
+        .threads = threads, .journal_dir = journals, .import = {.source = STR("bench"), .temp_dir = dir}};
     int64_t from = clock_monotonic_us();
     must(sites_import_file(st, path, &o, r, &err), &err);
     double s = (double)(clock_monotonic_us() - from) / 1e6;
@@ -104,8 +105,9 @@ static double import_print(const char *path, size_t threads, double mb, const st
     struct rusage self;
     double s = imported(path, threads, &r);
     getrusage(RUSAGE_SELF, &self);
-    printf("{\"name\":\"pbf_import\",\"n\":%lld,\"threads\":%zu,\"mb\":%.1f,\"s\":%.3f,\"mb_per_s\":%.1f,\"peak_bytes\":%lld}\n",
-           (long long)r.added, threads, mb, s, mb / s, (long long)self.ru_maxrss * 1024);
+    printf(
+        "{\"name\":\"pbf_import\",\"n\":%lld,\"threads\":%zu,\"mb\":%.1f,\"s\":%.3f,\"mb_per_s\":%.1f,\"peak_bytes\":%lld}\n",
+        (long long)r.added, threads, mb, s, mb / s, (long long)self.ru_maxrss * 1024);
     fflush(stdout);
     if (r.added != t->drafts) {
         fprintf(stderr, "bench_pbf: %lld sites imported of %lld\n", (long long)r.added, (long long)t->drafts);
@@ -232,7 +234,20 @@ static double loader(const char *path, size_t threads, int64_t *worship)
     const char *db = pg_server_new_database();
     const char *postgis[] = {"psql", "-qX", "-d", db, "-c", "CREATE EXTENSION postgis", NULL};
     snprintf(processes, sizeof processes, "--number-processes=%zu", threads);
-    const char *load[] = {"osm2pgsql", "--log-level=error", "--log-progress=false", "-d", db, "-O", "flex", "-S", lua, "-C", "2000", processes, path, NULL};
+    const char *load[] = {"osm2pgsql",
+                          "--log-level=error",
+                          "--log-progress=false",
+                          "-d",
+                          db,
+                          "-O",
+                          "flex",
+                          "-S",
+                          lua,
+                          "-C",
+                          "2000",
+                          processes,
+                          path,
+                          NULL};
     const char *count[] = {"psql", "-qXtA", "-d", db, "-c", "SELECT count(*) FROM site WHERE worship", NULL};
     FILE *out = tmpfile();
     if (out && child(postgis, null) >= 0 && (s = child(load, null)) >= 0 && child(count, fileno(out)) >= 0) {
@@ -252,8 +267,8 @@ static double loader(const char *path, size_t threads, int64_t *worship)
 
 static int64_t peer_worship(const char *path)
 {
-    const char *argv[] = {"osmium", "tags-filter", "--no-progress", "-R", "-f", "opl", "-o", "-", path,
-                          "amenity=place_of_worship", NULL};
+    const char *argv[] = {
+        "osmium", "tags-filter", "--no-progress", "-R", "-f", "opl", "-o", "-", path, "amenity=place_of_worship", NULL};
     FILE *f = tmpfile();
     int64_t lines = 0;
     if (!f || child(argv, fileno(f)) < 0)
@@ -268,7 +283,8 @@ static int64_t peer_worship(const char *path)
 /* Processor seconds: what a busy machine does not change. */
 static double cpu_s(const struct rusage *u)
 {
-    return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) + (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
+    return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
+           (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
 }
 
 static int compare(const void *a, const void *b)
@@ -293,19 +309,22 @@ static bool peers_run(const char *path, size_t threads, int runs, double mine, d
     getrusage(RUSAGE_CHILDREN, &children);
     double p = theirs[runs / 2];
     printf("{\"name\":\"pbf_sites\",\"peer\":\"osmium tags-filter\",\"s\":%.3f,\"mb_per_s\":%.1f,\"cpu_s\":%.3f,"
-           "\"peak_bytes\":%lld,\"ratio\":%.2f}\n", p, mb / p, cpu_s(&children) / runs,
-           (long long)children.ru_maxrss * 1024, p / mine);
+           "\"peak_bytes\":%lld,\"ratio\":%.2f}\n",
+           p, mb / p, cpu_s(&children) / runs, (long long)children.ru_maxrss * 1024, p / mine);
     fflush(stdout);
     if ((worship = peer_worship(path)) != t->worship) {
-        fprintf(stderr, "bench_pbf: %lld places of worship, osmium finds %lld\n", (long long)t->worship, (long long)worship);
+        fprintf(stderr, "bench_pbf: %lld places of worship, osmium finds %lld\n", (long long)t->worship,
+                (long long)worship);
         return false;
     }
     if ((p = loader(path, threads, &worship)) < 0) {
         fprintf(stderr, "bench_pbf: osm2pgsql or PostGIS is not installed, one peer only\n");
         return true;
     }
-    printf("{\"name\":\"pbf_import\",\"peer\":\"osm2pgsql flex\",\"s\":%.3f,\"mb_per_s\":%.1f,\"worship\":%lld,\"our_worship\":%lld,"
-           "\"ratio\":%.2f}\n", p, mb / p, (long long)worship, (long long)t->worship, p / import);
+    printf(
+        "{\"name\":\"pbf_import\",\"peer\":\"osm2pgsql flex\",\"s\":%.3f,\"mb_per_s\":%.1f,\"worship\":%lld,\"our_worship\":%lld,"
+        "\"ratio\":%.2f}\n",
+        p, mb / p, (long long)worship, (long long)t->worship, p / import);
     return true;
 }
 
@@ -329,8 +348,9 @@ int main(int argc, char **argv)
     getrusage(RUSAGE_SELF, &self);
     double s = mine[runs / 2], cpu = cpu_s(&self) / runs;
     printf("{\"name\":\"pbf_sites\",\"n\":%lld,\"areas\":%lld,\"threads\":%zu,\"mb\":%.1f,\"s\":%.3f,\"mb_per_s\":%.1f,"
-           "\"cpu_s\":%.3f,\"mb_per_cpu_s\":%.1f,\"peak_bytes\":%lld}\n", (long long)t.drafts, (long long)t.areas, threads, mb, s,
-           mb / s, cpu, mb / cpu, (long long)self.ru_maxrss * 1024);
+           "\"cpu_s\":%.3f,\"mb_per_cpu_s\":%.1f,\"peak_bytes\":%lld}\n",
+           (long long)t.drafts, (long long)t.areas, threads, mb, s, mb / s, cpu, mb / cpu,
+           (long long)self.ru_maxrss * 1024);
     fflush(stdout);
     if (self.ru_maxrss > PEAK_MAX_KB) {
         fprintf(stderr, "bench_pbf: over 200 MB of memory\n");

@@ -18,7 +18,10 @@ static struct atlas *build(const struct bench_point *p, size_t n)
     bench_path(path, "pyramid.atlas");
     for (size_t i = 0; i < n; i++) {
         char name[32];
-        struct atlas_site s = {.lat_deg = p[i].lat, .lon_deg = p[i].lon, .religion = STR("christian"), .kind = STR("CHU"),
+        struct atlas_site s = {.lat_deg = p[i].lat,
+                               .lon_deg = p[i].lon,
+                               .religion = STR("christian"),
+                               .kind = STR("CHU"),
                                .class_code = STR("place_of_worship")};
         snprintf(name, sizeof name, "Site %zu", i);
         s.name = str_of(name);
@@ -43,8 +46,8 @@ static double run(const struct atlas *a, const char *path, size_t threads, struc
         int64_t from = clock_monotonic_us();
         ENSURE(pmtiles_write(a, path, &opt, r, &err) == RC_OK);
         took[i] = (double)(clock_monotonic_us() - from) / 1e6;
-        fprintf(stderr, "pyramid: %llu tiles, %.1f MB, %.2f s, %.2f s of processor time\n", (unsigned long long)r->tiles,
-                (double)r->bytes / 1e6, took[i], clock_cpu_s() - cpu_s);
+        fprintf(stderr, "pyramid: %llu tiles, %.1f MB, %.2f s, %.2f s of processor time\n",
+                (unsigned long long)r->tiles, (double)r->bytes / 1e6, took[i], clock_cpu_s() - cpu_s);
     }
     return bench_median(took, BENCH_RUNS);
 }
@@ -58,7 +61,8 @@ static double peer(void)
         return 0;
     }
     snprintf(command, sizeof command,
-             "tippecanoe -q -f -z14 -r1 --cluster-distance=10 -o %s/peer.pmtiles %s/pts.geojsonl", bench_dir(), bench_dir());
+             "tippecanoe -q -f -z14 -r1 --cluster-distance=10 -o %s/peer.pmtiles %s/pts.geojsonl", bench_dir(),
+             bench_dir());
     int64_t from = clock_monotonic_us();
     return system(command) == 0 ? (double)(clock_monotonic_us() - from) / 1e6 : 0;
 }
@@ -74,7 +78,8 @@ int main(void)
     free(p);
     bench_path(path, "bench.pmtiles");
     double took = run(a, path, 4, &r), theirs = peer();
-    snprintf(command, sizeof command, "python3 %s/tests/cli/pmtiles_test.py - --file %s %zu >&2", bench_source(), path, n);
+    snprintf(command, sizeof command, "python3 %s/tests/cli/pmtiles_test.py - --file %s %zu >&2", bench_source(), path,
+             n);
     ENSURE(r.sites == n && system(command) == 0);
     bench_line("pyramid_pmtiles_gzip_4_threads", "s", took, theirs > 0 ? "tippecanoe" : NULL, theirs);
     bench_line("pyramid_tiles", "per_s", (double)r.tiles / took, NULL, 0);

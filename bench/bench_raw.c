@@ -34,7 +34,10 @@ static struct atlas *build(const struct bench_point *p, size_t n)
     prng_seed(&r, 1);
     bench_path(path, "raw.atlas");
     for (size_t i = 0; i < n; i++) {
-        struct atlas_site s = {.lat_deg = p[i].lat, .lon_deg = p[i].lon, .religion = STR("christian"), .kind = STR("CHU"),
+        struct atlas_site s = {.lat_deg = p[i].lat,
+                               .lon_deg = p[i].lon,
+                               .religion = STR("christian"),
+                               .kind = STR("CHU"),
                                .class_code = STR("place_of_worship")};
         s.name = (struct str){name, (size_t)snprintf(name, sizeof name, "Place of worship %zu", i + 1)};
         for (size_t k = 0; k < 16; k++)
@@ -55,7 +58,8 @@ static struct str raw_tile(struct mvt *m, const struct atlas *a, int z, struct q
     const int shift = 31 - 12 - z;
     mvt_tile_begin(m);
     mvt_layer_begin(m, STR("sites"), ATLAS_EXTENT);
-    uint32_t keys[] = {mvt_key(m, STR("id")), mvt_key(m, STR("name")), mvt_key(m, STR("religion")), mvt_key(m, STR("kind"))};
+    uint32_t keys[] = {mvt_key(m, STR("id")), mvt_key(m, STR("name")), mvt_key(m, STR("religion")),
+                       mvt_key(m, STR("kind"))};
     uint32_t combo = UINT32_MAX, religion = 0, kind = 0; /* of the site before: most share them */
     geo_tile_range(z, q.x, q.y, &first, &last);
     for (struct atlas_walk w = atlas_walk_from(a, first, last); atlas_walk_next(&w);) {
@@ -73,7 +77,8 @@ static struct str raw_tile(struct mvt *m, const struct atlas *a, int z, struct q
                            keys[1], mvt_str_once(m, s.name),
                            keys[2], religion,
                            keys[3], kind};
-        mvt_point(m, (int32_t)((at.x >> shift) & (ATLAS_EXTENT - 1)), (int32_t)((at.y >> shift) & (ATLAS_EXTENT - 1)), tags, 8);
+        mvt_point(m, (int32_t)((at.x >> shift) & (ATLAS_EXTENT - 1)), (int32_t)((at.y >> shift) & (ATLAS_EXTENT - 1)),
+                  tags, 8);
         ++*features;
     }
     mvt_layer_end(m);
@@ -116,13 +121,17 @@ static bool load(const char *url, const struct bench_point *p, size_t n)
     bench_path(path, "raw_load.sql");
     FILE *f = fopen(path, "w");
     ENSURE(f != NULL);
-    fputs("CREATE EXTENSION postgis; CREATE TABLE pts (id uuid, name text, religion text, kind text, lon float8, lat float8);\n"
-          "COPY pts FROM STDIN CSV;\n", f);
+    fputs(
+        "CREATE EXTENSION postgis; CREATE TABLE pts (id uuid, name text, religion text, kind text, lon float8, lat float8);\n"
+        "COPY pts FROM STDIN CSV;\n",
+        f);
     for (size_t i = 0; i < n; i++)
-        fprintf(f, "%08zx-0000-4000-8000-%012zx,Place of worship %zu,christian,CHU,%.7f,%.7f\n", i, i * 7919, i + 1, p[i].lon, p[i].lat);
+        fprintf(f, "%08zx-0000-4000-8000-%012zx,Place of worship %zu,christian,CHU,%.7f,%.7f\n", i, i * 7919, i + 1,
+                p[i].lon, p[i].lat);
     fputs("\\.\nALTER TABLE pts ADD COLUMN geom geometry(Point, 3857);\n"
           "UPDATE pts SET geom = ST_Transform(ST_SetSRID(ST_MakePoint(lon, lat), 4326), 3857);\n"
-          "CREATE INDEX ON pts USING gist (geom); VACUUM ANALYZE pts;\n", f);
+          "CREATE INDEX ON pts USING gist (geom); VACUUM ANALYZE pts;\n",
+          f);
     ENSURE(fclose(f) == 0);
     return psql(url, path);
 }
@@ -137,15 +146,16 @@ static bool ask(const char *url, int z, const struct question *q, size_t n, doub
     fputs("CREATE TEMP TABLE q (x int, y int); COPY q FROM STDIN CSV;\n", f);
     for (size_t i = 0; i < n; i++)
         fprintf(f, "%u,%u\n", q[i].x, q[i].y);
-    fprintf(f,
-            "\\.\nSELECT 'features', sum((SELECT count(*) FROM pts WHERE geom && ST_TileEnvelope(%d, x, y))) FROM q;\n"
-            "DO $$ DECLARE r record; t bytea; began timestamptz; took float8; best float8[] := '{}'; BEGIN FOR i IN 1..3 LOOP "
-            "began := clock_timestamp(); FOR r IN SELECT * FROM q LOOP SELECT ST_AsMVT(m, 'sites', 4096, 'geom') INTO t FROM "
-            "(SELECT id, name, religion, kind, ST_AsMVTGeom(geom, ST_TileEnvelope(%d, r.x, r.y), 4096, 0, false) AS geom FROM "
-            "pts WHERE geom && ST_TileEnvelope(%d, r.x, r.y)) m; END LOOP; took := extract(epoch from clock_timestamp() - "
-            "began); best := best || took; END LOOP; CREATE TEMP TABLE answer AS SELECT v FROM unnest(best) v; END $$;\n"
-            "SELECT 'seconds', percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FROM answer;\n",
-            z, z, z);
+    fprintf(
+        f,
+        "\\.\nSELECT 'features', sum((SELECT count(*) FROM pts WHERE geom && ST_TileEnvelope(%d, x, y))) FROM q;\n"
+        "DO $$ DECLARE r record; t bytea; began timestamptz; took float8; best float8[] := '{}'; BEGIN FOR i IN 1..3 LOOP "
+        "began := clock_timestamp(); FOR r IN SELECT * FROM q LOOP SELECT ST_AsMVT(m, 'sites', 4096, 'geom') INTO t FROM "
+        "(SELECT id, name, religion, kind, ST_AsMVTGeom(geom, ST_TileEnvelope(%d, r.x, r.y), 4096, 0, false) AS geom FROM "
+        "pts WHERE geom && ST_TileEnvelope(%d, r.x, r.y)) m; END LOOP; took := extract(epoch from clock_timestamp() - "
+        "began); best := best || took; END LOOP; CREATE TEMP TABLE answer AS SELECT v FROM unnest(best) v; END $$;\n"
+        "SELECT 'seconds', percentile_cont(0.5) WITHIN GROUP (ORDER BY v) FROM answer;\n",
+        z, z, z);
     ENSURE(fclose(f) == 0);
     snprintf(command, sizeof command, "psql -q -At -F ' ' -v ON_ERROR_STOP=1 '%s' -f %s", url, path);
     f = popen(command, "r");

@@ -69,9 +69,14 @@ static void site_make(const struct words *w, struct prng *r, struct site *s, cha
     static const char *const FAITHS[] = {"christian", "muslim", "hindu", "buddhist", "christian", "jewish"};
     static const char *const COUNTRIES[] = {"FR", "TR", "IN", "JP", "RU", "US", "CN", "EG", "BR", "DE"};
     size_t k = prng_below(r, 6);
-    *s = (struct site){.has_place = true, .lat_deg = prng_unit(r) * 120 - 50, .lon_deg = prng_unit(r) * 359 - 179,
-                       .kind = str_of(KINDS[k]), .religion = str_of(FAITHS[k]), .status = STR("present"),
-                       .class_code = STR("place_of_worship"), .country = str_of(COUNTRIES[prng_below(r, 10)])};
+    *s = (struct site){.has_place = true,
+                       .lat_deg = prng_unit(r) * 120 - 50,
+                       .lon_deg = prng_unit(r) * 359 - 179,
+                       .kind = str_of(KINDS[k]),
+                       .religion = str_of(FAITHS[k]),
+                       .status = STR("present"),
+                       .class_code = STR("place_of_worship"),
+                       .country = str_of(COUNTRIES[prng_below(r, 10)])};
     for (size_t i = 0; i < sizeof s->public_id.b; i++)
         s->public_id.b[i] = (uint8_t)prng_u64(r);
     s->wikidata = prng_below(r, 20) ? STR_NONE : STR("Q1");
@@ -204,7 +209,13 @@ static void clients_run(const struct search_image *im, const struct words *w, si
     size_t found = 0, whole = 0;
     FILE *f = fopen(queries_path, "w");
     for (unsigned i = 0; i < CLIENTS; i++) {
-        cl[i] = (struct client){.im = im, .cutter = cutter, .words = w, .sites = sites, .seed = i, .ms = ms + i * TYPED, .cpu_ms = cpu_ms + i * TYPED,
+        cl[i] = (struct client){.im = im,
+                                .cutter = cutter,
+                                .words = w,
+                                .sites = sites,
+                                .seed = i,
+                                .ms = ms + i * TYPED,
+                                .cpu_ms = cpu_ms + i * TYPED,
                                 .typed = mem_array(TYPED, NAME_BYTES)};
         ENSURE(pthread_create(&threads[i], NULL, client_run, &cl[i]) == 0);
     }
@@ -236,7 +247,8 @@ static bool peer_run(const char *names, const char *queries, double out[4])
     char cmd[4096], line[256], key[64];
     int got = 0;
     double v;
-    snprintf(cmd, sizeof cmd, "python3 %s/bench/peers/search_fts5.py %s %s %d", bench_source(), names, queries, CLIENTS);
+    snprintf(cmd, sizeof cmd, "python3 %s/bench/peers/search_fts5.py %s %s %d", bench_source(), names, queries,
+             CLIENTS);
     FILE *f = popen(cmd, "r");
     while (f && fgets(line, sizeof line, f))
         for (int i = 0; i < 4 && sscanf(line, "%63s %lf", key, &v) == 2; i++)
@@ -249,7 +261,8 @@ static bool peer_run(const char *names, const char *queries, double out[4])
 
 int main(int argc, char **argv)
 {
-    size_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 3500000, peer_n = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000;
+    size_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 3500000,
+           peer_n = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000;
     struct words *w = mem_alloc(sizeof *w);
     char path[1024], names[1024], queries[1024];
     double p50, p99, cpu_p99, peer[4] = {0};

@@ -13,14 +13,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 /* All that such a text may be made of; a filter's own words and signs are longer or other than these. */
 static bool is_ours(struct str sql)
 {
-    static const char *const WORDS[] = {"AND", "OR", "NOT", "IN", "IS", "NULL", "LIKE", "GLOB", "ESCAPE", "NULLIF",
-                                        "s.religion", "s.kind", "s.name", "''", "'\\'", "1"};
+    static const char *const WORDS[] = {"AND",    "OR",     "NOT",        "IN",     "IS",     "NULL", "LIKE", "GLOB",
+                                        "ESCAPE", "NULLIF", "s.religion", "s.kind", "s.name", "''",   "'\\'", "1"};
     while (sql.n) {
         size_t k = 0;
         if (strchr(" (),=<>", sql.p[0]))
             k = 1;
         else if (sql.p[0] == '?')
-            for (k = 1; k < sql.n && sql.p[k] >= '0' && sql.p[k] <= '9'; k++) {}
+            for (k = 1; k < sql.n && sql.p[k] >= '0' && sql.p[k] <= '9'; k++) {
+            }
         else if (sql.p[0] == '0')
             k = 1;
         for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)

@@ -17,7 +17,8 @@ static void check_note(struct str s, struct arena *mem)
     if (note_parse(s, mem, note, &err) != RC_OK)
         return;
     ENSURE(note->signatures_n > 0 && note->text.n > 0 && note->text.p[note->text.n - 1] == '\n');
-    if (note_key_parse(STR("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"), mem, &key, &err) == RC_OK &&
+    if (note_key_parse(STR("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"), mem, &key, &err) ==
+            RC_OK &&
         note_verify(note, &key, &err) != RC_OK)
         ENSURE(err.rc == RC_DAMAGED);
     if (checkpoint_parse(note->text, mem, &c, &err) == RC_OK)

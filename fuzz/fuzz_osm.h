@@ -13,8 +13,8 @@
 #include "sites/osm.h"
 
 /* Small, so that loading it costs nothing: anything with a religion, and all the rest refused. */
-#define FUZZ_RULES                                                                                              \
-    "{\"first_filter\":[\"religion\",\"amenity=place_of_worship\"],\"rules\":[{\"class\":\"place_of_worship\"," \
+#define FUZZ_RULES                                                                                                     \
+    "{\"first_filter\":[\"religion\",\"amenity=place_of_worship\"],\"rules\":[{\"class\":\"place_of_worship\","        \
     "\"when\":[{\"key\":\"religion\",\"values\":[\"*\"]}]}]}"
 
 static enum rc fuzz_draft(void *ctx, const struct site_draft *d, struct err *err)

@@ -15,15 +15,20 @@ enum { SITES = 40, CHANGES_MAX = 256, TEXT_MAX = 64 };
 
 static void base_make(struct search_cutter *c, struct search_image **out)
 {
-    static const char *const NAMES[] = {"Казанский собор", "少林寺", "วัดพระแก้ว", "Notre-Dame de Paris", "مسجد الحسين",
-                                        "St Mary's Church", "Sensō-ji", "Kölner Dom"};
+    static const char *const NAMES[] = {"Казанский собор", "少林寺",           "วัดพระแก้ว", "Notre-Dame de Paris",
+                                        "مسجد الحسين",     "St Mary's Church", "Sensō-ji", "Kölner Dom"};
     struct search_words *words;
     struct search_builder *b;
     struct err err;
     ENSURE(search_words_new(&words, &err) == RC_OK && search_builder_new(words, c, NULL, &b, &err) == RC_OK);
     for (size_t i = 0; i < SITES; i++) {
-        struct site s = {.has_place = true, .lat_deg = (double)i, .lon_deg = 3.0 * (double)i, .kind = STR("CHU"),
-                         .religion = STR("christian"), .country = STR("FR"), .name = str_of(NAMES[i % 8])};
+        struct site s = {.has_place = true,
+                         .lat_deg = (double)i,
+                         .lon_deg = 3.0 * (double)i,
+                         .kind = STR("CHU"),
+                         .religion = STR("christian"),
+                         .country = STR("FR"),
+                         .name = str_of(NAMES[i % 8])};
         s.public_id.b[3] = (uint8_t)i;
         ENSURE(search_builder_add(b, &s, &err) == RC_OK);
     }
@@ -39,8 +44,13 @@ static void ask(const struct search_image *im, struct search_cutter *c, struct s
     struct arena mem;
     arena_init(&mem);
     search_cut(c, text, &mem, &cut);
-    struct search_ask a = {.text = text, .cut = &cut, .has_near = text.n % 2, .near = {10, 30}, .limit = 10,
-                           .phrases = STR("church\t0.35\t\x01kCHU\nfrance\t0.70\t\x01" "cFR\n")};
+    struct search_ask a = {.text = text,
+                           .cut = &cut,
+                           .has_near = text.n % 2,
+                           .near = {10, 30},
+                           .limit = 10,
+                           .phrases = STR("church\t0.35\t\x01kCHU\nfrance\t0.70\t\x01"
+                                          "cFR\n")};
     search_rank(im, &a, NULL, &mem, found);
     uint32_t site = search_site_find(im, (struct uuid){{0}});
     ENSURE(site == SEARCH_NONE || site < im->sites);

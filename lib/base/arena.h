@@ -15,8 +15,8 @@
 struct arena_block;
 struct arena {
     struct arena_block *head;
-    size_t used;  /* bytes handed out since init or reset */
-    size_t peak;  /* most bytes ever held from malloc */
+    size_t used; /* bytes handed out since init or reset */
+    size_t peak; /* most bytes ever held from malloc */
     size_t held;
 };
 
@@ -29,7 +29,7 @@ void *arena_copy(struct arena *a, const void *data, size_t size);
 /* Grows an array that may be the last allocation: copies when it must. Old bytes kept, new ones zero. */
 void *arena_grow(struct arena *a, void *old, size_t old_size, size_t new_size);
 
-#define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
+#define ARENA_NEW(a, type)      ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_NEW_N(a, type, n) ((type *)arena_array((a), (n), sizeof(type)))
 
 /* malloc family that aborts when memory runs out; for _new functions. */

@@ -30,7 +30,7 @@ void clock_sleep_us(int64_t us);
 
 int64_t date_to_days(struct civil_date d); /* days since 1970-01-01 */
 struct civil_date date_from_days(int64_t days);
-bool date_is_valid(struct civil_date d); /* a real day of years 1..9999 */
+bool date_is_valid(struct civil_date d);               /* a real day of years 1..9999 */
 bool date_parse(struct str s, struct civil_date *out); /* YYYY-MM-DD, whole string */
 struct str date_format(struct arena *mem, struct civil_date d);
 struct civil_date instant_date(struct instant t); /* UTC */

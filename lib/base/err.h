@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* At most 12 values; the table in err.c gives each its name, HTTP status and exit code. */
@@ -44,11 +44,11 @@ enum rc err_set(struct err *err, enum rc rc, const char *fmt, ...) PRINTF_LIKE(3
 enum rc err_add(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* For functions that own nothing: passes a failure straight on. */
-#define TRY(call)                      \
-    do {                               \
-        enum rc try_rc_ = (call);      \
-        if (try_rc_ != RC_OK)          \
-            return try_rc_;            \
+#define TRY(call)                                                                                                      \
+    do {                                                                                                               \
+        enum rc try_rc_ = (call);                                                                                      \
+        if (try_rc_ != RC_OK)                                                                                          \
+            return try_rc_;                                                                                            \
     } while (0)
 
 /* An invariant of ours, checked in release too. Prints and aborts. */

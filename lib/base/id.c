@@ -69,7 +69,8 @@ bool uuid_parse(struct str s, struct uuid *out)
 void uuid_text(struct uuid u, char out[UUID_TEXT_BYTES])
 {
     static const char hex[] = "0123456789abcdef";
-    for (size_t i = 0; i < 16; i++) { /* measured (bench_raw): faster than all digits at once and moved to their places */
+    for (size_t i = 0; i < 16;
+         i++) { /* measured (bench_raw): faster than all digits at once and moved to their places */
         if (i == 4 || i == 6 || i == 8 || i == 10)
             *out++ = '-';
         *out++ = hex[u.b[i] >> 4];

@@ -20,9 +20,9 @@ struct str {
 };
 
 #define STR(literal) ((struct str){("" literal), sizeof(literal) - 1})
-#define STR_NONE ((struct str){0})
-#define STR_FMT "%.*s"
-#define STR_ARG(s) (int)(s).n, (s).p ? (s).p : ""
+#define STR_NONE     ((struct str){0})
+#define STR_FMT      "%.*s"
+#define STR_ARG(s)   (int)(s).n, (s).p ? (s).p : ""
 
 struct str str_of(const char *z); /* NULL gives an empty string */
 bool str_is_empty(struct str s);
@@ -32,7 +32,7 @@ int str_compare(struct str a, struct str b);          /* bytewise, as memcmp the
 bool str_starts_with(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);
 bool str_contains(struct str s, struct str needle);
-struct str str_trim(struct str s); /* ASCII white space at both ends */
+struct str str_trim(struct str s);                          /* ASCII white space at both ends */
 struct str str_slice(struct str s, size_t from, size_t to); /* clamped */
 /* Cuts at the first `sep`: *head before it, *rest after it. False when there is none (head = s, rest empty). */
 bool str_cut(struct str s, char sep, struct str *head, struct str *rest);
@@ -40,7 +40,7 @@ struct str str_copy(struct arena *mem, struct str s); /* the copy is NUL-termina
 char *str_z(struct arena *mem, struct str s);         /* NUL-terminated copy */
 struct str str_printf(struct arena *mem, const char *fmt, ...) PRINTF_LIKE(2, 3);
 struct str str_lower(struct arena *mem, struct str s); /* ASCII */
-bool str_is_utf8(struct str s); /* well formed, no surrogates, no overlong forms */
+bool str_is_utf8(struct str s);                        /* well formed, no surrogates, no overlong forms */
 /* Cut to at most max bytes without splitting a UTF-8 sequence. */
 struct str str_clip(struct str s, size_t max);
 

@@ -118,10 +118,9 @@ static bool walk_block(struct shape_walk *w, const struct geo_index_block *b, ui
         size_t m = edges_for(w, &box, list, n, mine, &is_near);
         if (m == 0)
             continue;
-        if (!is_near ? holds(w, mine, m, b->from[k]) && !take(w, b->from[k], b->from[k + 1])
-            : b->level == 1
-                ? !take_some(w, mine, m, b->from[k], b->from[k + 1])
-                : !walk_block(w, &w->ix->blocks[b->child_at + k], mine, m))
+        if (!is_near        ? holds(w, mine, m, b->from[k]) && !take(w, b->from[k], b->from[k + 1])
+            : b->level == 1 ? !take_some(w, mine, m, b->from[k], b->from[k + 1])
+                            : !walk_block(w, &w->ix->blocks[b->child_at + k], mine, m))
             return false;
     }
     return true;

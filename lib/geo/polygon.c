@@ -208,7 +208,7 @@ static bool point_choose(const struct geo_shape *s, struct arena *mem, struct ge
 
 struct nest {
     struct geo_ring ring;
-    double area; /* above 0 */
+    double area;            /* above 0 */
     struct geo_point probe; /* well inside this ring alone */
     size_t depth, parent;
     size_t polygon; /* number of the polygon it begins, for even depth */
@@ -235,7 +235,8 @@ static void nest_depths(struct nest *v, size_t n)
 
 static void shape_of_nest(struct nest *v, size_t n, struct arena *mem, struct geo_shape *out)
 {
-    *out = (struct geo_shape){.polygons = ARENA_NEW_N(mem, struct geo_polygon, n), .rings = ARENA_NEW_N(mem, struct geo_ring, n),
+    *out = (struct geo_shape){.polygons = ARENA_NEW_N(mem, struct geo_polygon, n),
+                              .rings = ARENA_NEW_N(mem, struct geo_ring, n),
                               .rings_n = n};
     for (size_t i = 0; i < n; i++)
         if (v[i].depth % 2 == 0) {
@@ -289,7 +290,8 @@ static bool is_repairable(const struct geo_shape *s)
            geo_ring_crossings(s->rings, s->rings_n, GEO_AREA_CROSSINGS_MAX) < GEO_AREA_CROSSINGS_MAX;
 }
 
-static enum rc shape_repair(struct geo_geos *g, struct geo_shape *s, struct arena *mem, struct geo_area *out, struct err *err)
+static enum rc shape_repair(struct geo_geos *g, struct geo_shape *s, struct arena *mem, struct geo_area *out,
+                            struct err *err)
 {
     if (is_plainly_valid(s) || geos_is_valid(g, s))
         return RC_OK;
@@ -318,8 +320,8 @@ static enum rc shape_finish(struct geo_geos *g, struct geo_shape *s, bool is_shi
     return RC_OK;
 }
 
-enum rc geo_area_make(struct geo_geos *g, const struct geo_ring *rings, size_t n, struct arena *mem, struct geo_area *out,
-                      struct err *err)
+enum rc geo_area_make(struct geo_geos *g, const struct geo_ring *rings, size_t n, struct arena *mem,
+                      struct geo_area *out, struct err *err)
 {
     struct geo_area area = {0};
     struct geo_shape shape;

@@ -15,8 +15,8 @@ enum {
     GEO_FOOTPRINT_POINTS_MAX = 2000, /* 32 KB of WKB; more is simplified */
     GEO_AREA_RINGS_MAX = 2000,
     GEO_AREA_POINTS_MAX = 1 << 20,
-    GEO_AREA_NEST_MAX = 200000000,   /* rings times points: the cost of finding what lies in what */
-    GEO_AREA_CROSSINGS_MAX = 2000,   /* of invalid rings: repair costs memory for each */
+    GEO_AREA_NEST_MAX = 200000000, /* rings times points: the cost of finding what lies in what */
+    GEO_AREA_CROSSINGS_MAX = 2000, /* of invalid rings: repair costs memory for each */
 };
 
 /* One thread's GEOS. */

@@ -40,7 +40,8 @@ void geo_geos_free(struct geo_geos *g)
 
 static enum rc failed(const struct geo_geos *g, struct err *err)
 {
-    return err_set(err, RC_INVALID, "the outline cannot be repaired: %s", g->text[0] ? g->text : "nothing is left of it");
+    return err_set(err, RC_INVALID, "the outline cannot be repaired: %s",
+                   g->text[0] ? g->text : "nothing is left of it");
 }
 
 /* --- to GEOS ------------------------------------------------------------------------------------------------------- */
@@ -155,8 +156,8 @@ static bool from_any(struct reader *r, const GEOSGeometry *geom)
 }
 
 /* Adds the polygons of `geom` to a shape that has room for `more` of each. Takes geom, which may be NULL. */
-static bool shape_from(struct geo_geos *g, GEOSGeometry *const *geoms, const double *shifts, size_t n, struct arena *mem,
-                       struct geo_shape *s)
+static bool shape_from(struct geo_geos *g, GEOSGeometry *const *geoms, const double *shifts, size_t n,
+                       struct arena *mem, struct geo_shape *s)
 {
     struct geo_shape shape = {0};
     struct reader r = {.g = g, .mem = mem, .out = &shape};

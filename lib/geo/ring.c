@@ -26,12 +26,12 @@ struct join {
     const struct geo_piece *pieces;
     struct end *ends; /* sorted by id, piece, side */
     size_t ends_n;
-    size_t *node_of_end;  /* per entry of ends: number of its distinct id */
-    size_t *first_end;    /* per node: its first entry in ends; one more at the end */
+    size_t *node_of_end; /* per entry of ends: number of its distinct id */
+    size_t *first_end;   /* per node: its first entry in ends; one more at the end */
     size_t nodes_n;
-    size_t *next_try;     /* per node: ends before it are used up */
-    size_t *on_path;      /* per node: 1 + position in path where it is entered, 0 = not on it */
-    bool *used;           /* per piece */
+    size_t *next_try; /* per node: ends before it are used up */
+    size_t *on_path;  /* per node: 1 + position in path where it is entered, 0 = not on it */
+    bool *used;       /* per piece */
     struct step *path;
     size_t path_n;
     struct arena *mem;
@@ -176,7 +176,8 @@ double geo_ring_area(const struct geo_ring *r)
 {
     double sum = 0, x0 = r->n ? r->at[0].lon_deg : 0, y0 = r->n ? r->at[0].lat_deg : 0;
     for (size_t i = 1; i < r->n; i++)
-        sum += (r->at[i - 1].lon_deg - x0) * (r->at[i].lat_deg - y0) - (r->at[i].lon_deg - x0) * (r->at[i - 1].lat_deg - y0);
+        sum += (r->at[i - 1].lon_deg - x0) * (r->at[i].lat_deg - y0) -
+               (r->at[i].lon_deg - x0) * (r->at[i - 1].lat_deg - y0);
     return sum / 2;
 }
 
@@ -199,8 +200,10 @@ static double turn(struct geo_point a, struct geo_point b, struct geo_point c)
 
 static bool is_apart(struct geo_point a, struct geo_point b, struct geo_point c, struct geo_point d)
 {
-    return fmax(a.lon_deg, b.lon_deg) < fmin(c.lon_deg, d.lon_deg) || fmax(c.lon_deg, d.lon_deg) < fmin(a.lon_deg, b.lon_deg) ||
-           fmax(a.lat_deg, b.lat_deg) < fmin(c.lat_deg, d.lat_deg) || fmax(c.lat_deg, d.lat_deg) < fmin(a.lat_deg, b.lat_deg);
+    return fmax(a.lon_deg, b.lon_deg) < fmin(c.lon_deg, d.lon_deg) ||
+           fmax(c.lon_deg, d.lon_deg) < fmin(a.lon_deg, b.lon_deg) ||
+           fmax(a.lat_deg, b.lat_deg) < fmin(c.lat_deg, d.lat_deg) ||
+           fmax(c.lat_deg, d.lat_deg) < fmin(a.lat_deg, b.lat_deg);
 }
 
 /* Whether segments ab and cd have a place in common. */

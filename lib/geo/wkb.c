@@ -143,7 +143,8 @@ static enum rc polygon(struct wkb *w, uint32_t rings_n)
         return err_set(w->err, RC_TOO_LARGE, "the geometry has over 65,536 rings or polygons");
     if (o->polygons_n == w->polygons_size) {
         size_t size = w->polygons_size ? 2 * w->polygons_size : 4;
-        o->polygons = arena_grow(w->mem, o->polygons, w->polygons_size * sizeof *o->polygons, size * sizeof *o->polygons);
+        o->polygons =
+            arena_grow(w->mem, o->polygons, w->polygons_size * sizeof *o->polygons, size * sizeof *o->polygons);
         w->polygons_size = size;
     }
     o->polygons[o->polygons_n++] = (struct geo_polygon){o->rings_n, rings_n};

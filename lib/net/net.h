@@ -41,10 +41,10 @@ struct http_request {
     enum http_method method; /* HEAD stays HEAD: answer as to GET, the body is not sent */
     struct str path;         /* decoded, UTF-8, begins with / */
     struct str body;
-    struct arena *mem;       /* freed when the response has gone */
-    const void *route;       /* what admit left for handle */
-    int64_t began_us;        /* monotonic, when the headers were complete */
-    size_t waiting;          /* requests in the work queue when this one came */
+    struct arena *mem; /* freed when the response has gone */
+    const void *route; /* what admit left for handle */
+    int64_t began_us;  /* monotonic, when the headers were complete */
+    size_t waiting;    /* requests in the work queue when this one came */
     struct http_param *params;
     size_t params_n;
     struct str (*lookup)(void *ctx, const char *name); /* headers; NULL in no request made by the server */
@@ -74,14 +74,14 @@ struct http_prepared;
 struct http_response {
     int status;
     const char *type;
-    struct str body;      /* in the request's arena or longer-lived */
-    struct str gzip;      /* the same packed, or empty */
+    struct str body;       /* in the request's arena or longer-lived */
+    struct str gzip;       /* the same packed, or empty */
     bool is_packed_lazily; /* may be packed here when that pays */
-    struct str etag;      /* quoted, or empty */
-    const char *cache;    /* Cache-Control; NULL: no-store */
+    struct str etag;       /* quoted, or empty */
+    const char *cache;     /* Cache-Control; NULL: no-store */
     struct http_out_header headers[NET_HEADERS_OUT_MAX];
     size_t headers_n;
-    bool close;           /* the connection ends after it */
+    bool close; /* the connection ends after it */
     const struct http_prepared *prepared;
     struct buf owned;
     void (*release)(void *ctx); /* called when the body is not needed any more; NULL ok */
@@ -97,8 +97,8 @@ void http_answer_problem(struct http_response *res, int status, const char *code
 void http_answer_err(struct http_response *res, const struct err *err);
 
 struct http_admission {
-    size_t body_max;  /* over it: 413. 0: no body */
-    bool may_block;   /* handle runs in a worker thread, not in one that serves connections */
+    size_t body_max; /* over it: 413. 0: no body */
+    bool may_block;  /* handle runs in a worker thread, not in one that serves connections */
     const void *route;
 };
 
@@ -118,13 +118,13 @@ struct http_prepared *http_prepare(const struct http_app *app, const struct http
 void http_prepared_free(struct http_prepared *p);
 
 struct http_options {
-    const char *listen;     /* "127.0.0.1:8080", "[::1]:8080", "localhost:0" (0: any free port) */
-    int threads;            /* that serve connections; 0: one per processor, at least 2 */
-    int workers;            /* that may block; 0: 64 (as many writers share one commit) */
-    int queue_max;          /* requests waiting for a worker, then 503; 0: 4096 */
-    int connections_max;    /* 0: 4096, less when the process may not open so many files */
-    int request_ms;         /* from connection or last answer to a complete request; 0: 20,000 */
-    int send_ms;            /* for a client to take an answer; 0: 120,000 */
+    const char *listen;  /* "127.0.0.1:8080", "[::1]:8080", "localhost:0" (0: any free port) */
+    int threads;         /* that serve connections; 0: one per processor, at least 2 */
+    int workers;         /* that may block; 0: 64 (as many writers share one commit) */
+    int queue_max;       /* requests waiting for a worker, then 503; 0: 4096 */
+    int connections_max; /* 0: 4096, less when the process may not open so many files */
+    int request_ms;      /* from connection or last answer to a complete request; 0: 20,000 */
+    int send_ms;         /* for a client to take an answer; 0: 120,000 */
 };
 
 struct http_server;

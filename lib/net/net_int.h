@@ -68,7 +68,7 @@ struct pool {
 };
 enum rc pool_start(struct pool *p, int threads, size_t queue_max, void (*run)(struct exchange *x), struct err *err);
 bool pool_put(struct pool *p, struct exchange *x); /* false: full or stopping */
-void pool_stop(struct pool *p);                    /* runs what is queued, then ends the threads; puts fail from then on */
+void pool_stop(struct pool *p); /* runs what is queued, then ends the threads; puts fail from then on */
 void pool_fini(struct pool *p);
 
 /* ---- server.c ---- */

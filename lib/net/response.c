@@ -99,7 +99,8 @@ static bool is_same(const struct http_request *req, struct str etag)
 {
     char packed[128];
     struct str asked = http_header(req, "If-None-Match");
-    if (asked.n == 0 || etag.n < 2 || etag.n + 4 > sizeof packed || (req->method != HTTP_GET && req->method != HTTP_HEAD))
+    if (asked.n == 0 || etag.n < 2 || etag.n + 4 > sizeof packed ||
+        (req->method != HTTP_GET && req->method != HTTP_HEAD))
         return false;
     snprintf(packed, sizeof packed, "%.*s-gz\"", (int)etag.n - 1, etag.p);
     return http_etag_matches(asked, etag) || http_etag_matches(asked, str_of(packed));
@@ -107,9 +108,16 @@ static bool is_same(const struct http_request *req, struct str etag)
 
 static bool is_text_type(const char *type)
 {
-    static const char *const KINDS[] = {"text/", "application/json", "application/problem+json", "application/geo+json",
-                                        "application/atom+xml", "application/cap+xml", "application/xml", "image/svg+xml",
-                                        "application/manifest+json", "application/vnd.mapbox-vector-tile",
+    static const char *const KINDS[] = {"text/",
+                                        "application/json",
+                                        "application/problem+json",
+                                        "application/geo+json",
+                                        "application/atom+xml",
+                                        "application/cap+xml",
+                                        "application/xml",
+                                        "image/svg+xml",
+                                        "application/manifest+json",
+                                        "application/vnd.mapbox-vector-tile",
                                         "application/openapi+json"};
     for (size_t i = 0; type && i < sizeof KINDS / sizeof KINDS[0]; i++)
         if (strncmp(type, KINDS[i], strlen(KINDS[i])) == 0)
@@ -127,8 +135,8 @@ enum form { FORM_PLAIN, FORM_PACKED, FORM_SAME };
 static struct MHD_Response *make(const struct http_app *app, bool is_last, struct http_response *res, enum form form)
 {
     struct str body = form == FORM_PLAIN ? res->body : form == FORM_PACKED ? res->gzip : STR_NONE;
-    struct MHD_Response *r =
-        MHD_create_response_from_buffer(body.n, body.n ? (void *)(uintptr_t)body.p : (void *)"", MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *r = MHD_create_response_from_buffer(body.n, body.n ? (void *)(uintptr_t)body.p : (void *)"",
+                                                             MHD_RESPMEM_PERSISTENT);
     if (!r)
         return NULL;
     size_t own = res->headers_n;

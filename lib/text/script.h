@@ -13,9 +13,9 @@
 #include "base/str.h"
 
 enum text_spacing {
-    TEXT_SPACED,   /* words stand apart */
-    TEXT_HAN,      /* Chinese characters and kana: no spaces, a character says much */
-    TEXT_UNSPACED  /* Thai, Lao, Khmer, Myanmar: no spaces, letters */
+    TEXT_SPACED,  /* words stand apart */
+    TEXT_HAN,     /* Chinese characters and kana: no spaces, a character says much */
+    TEXT_UNSPACED /* Thai, Lao, Khmer, Myanmar: no spaces, letters */
 };
 struct text_run {
     struct str text; /* letters, digits and their marks only */

@@ -60,8 +60,8 @@ double text_edit_similarity(struct str a, struct str b, double least)
  * and h, w, y (Arabic writes long vowels so) are left out. */
 static char class_of(char c)
 {
-    static const char CLASSES[26] = {0,   'b', 'k', 't', 0,   'f', 'k', 0,   0,   'j', 'k', 'l', 'm',
-                                     'n', 0,   'b', 'k', 'r', 's', 't', 0,   'f', 0,   's', 0,   's'};
+    static const char CLASSES[26] = {0,   'b', 'k', 't', 0,   'f', 'k', 0, 0,   'j', 'k', 'l', 'm',
+                                     'n', 0,   'b', 'k', 'r', 's', 't', 0, 'f', 0,   's', 0,   's'};
     return c >= 'a' && c <= 'z' ? CLASSES[c - 'a'] : c;
 }
 

@@ -22,13 +22,22 @@ static unsigned sound_of(struct str w, size_t i, size_t *used)
         return S;
     }
     switch (c) {
-    case 'b': case 'p': case 'f': case 'v':
+    case 'b':
+    case 'p':
+    case 'f':
+    case 'v':
         return P;
-    case 't': case 'd':
+    case 't':
+    case 'd':
         return T;
-    case 'k': case 'c': case 'q': case 'g': case 'x':
+    case 'k':
+    case 'c':
+    case 'q':
+    case 'g':
+    case 'x':
         return K;
-    case 's': case 'z':
+    case 's':
+    case 'z':
         return S;
     case 'm':
         return M;
@@ -87,7 +96,8 @@ static unsigned least(unsigned a, unsigned b)
 /* Letters that come and go between spellings cost half of what the others do. */
 static unsigned cost(char c)
 {
-    return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y' || c == 'w' || c == 'h' || c == 'j' ? 1 : 2;
+    return c == 'a' || c == 'e' || c == 'i' || c == 'o' || c == 'u' || c == 'y' || c == 'w' || c == 'h' || c == 'j' ? 1
+                                                                                                                    : 2;
 }
 
 static unsigned cost_change(char a, char b)

@@ -18,7 +18,8 @@ static enum rc index_entries(struct code_list *list, struct err *err)
     json_t *entries, *entry;
     size_t i;
     TRY(json_in_array(list->document, "", "entries", JSON_REQUIRED, &entries, err));
-    json_array_foreach(entries, i, entry) {
+    json_array_foreach(entries, i, entry)
+    {
         const char *code = json_string_value(json_object_get(entry, "code"));
         if (!code || !code[0])
             return err_set(err, RC_INVALID, "/entries/%zu: no code", i);

@@ -22,9 +22,9 @@ enum { CSV_FIELD_MAX = 1 << 20, CSV_ROW_MAX = 16 << 20, CSV_COLUMNS_MAX = 500 };
 #define CSV_ROWS_MAX INT64_C(100000000)
 
 struct csv_options {
-    char delimiter;    /* 0: sniffed in the first 64 KB among , ; tab | */
-    bool no_header;    /* the first row is data; columns are then known by number only */
-    int64_t rows_max;  /* 0: CSV_ROWS_MAX */
+    char delimiter;   /* 0: sniffed in the first 64 KB among , ; tab | */
+    bool no_header;   /* the first row is data; columns are then known by number only */
+    int64_t rows_max; /* 0: CSV_ROWS_MAX */
 };
 
 struct csv_row {
@@ -39,7 +39,7 @@ struct csv;
 /* Reads as far as the header. Errors: RC_INVALID when there is no header row or two columns have one name. */
 MUST_CHECK enum rc csv_open(struct byte_source src, const struct csv_options *opt, struct csv **out, struct err *err);
 void csv_close(struct csv *c);
-size_t csv_columns(const struct csv *c);                  /* of the header, or of the first row without one */
+size_t csv_columns(const struct csv *c);                   /* of the header, or of the first row without one */
 struct str csv_column_name(const struct csv *c, size_t i); /* trimmed */
 int csv_column_find(const struct csv *c, struct str name); /* exactly, else ignoring ASCII case; -1 when none */
 char csv_delimiter(const struct csv *c);

@@ -20,8 +20,8 @@ static enum rc sign_read(const json_t *doc, const char *key, const char *allowed
     return RC_OK;
 }
 
-static enum rc field_add(struct csv_map *map, struct arena *mem, const char *name, const json_t *value, bool is_constant,
-                         struct err *err)
+static enum rc field_add(struct csv_map *map, struct arena *mem, const char *name, const json_t *value,
+                         bool is_constant, struct err *err)
 {
     const char *where = is_constant ? "constant" : "fields";
     if (csv_map_has(map, name))
@@ -40,9 +40,14 @@ static enum rc map_read(const json_t *doc, struct arena *mem, struct csv_map *ma
 {
     json_t *fields = NULL, *constants = NULL, *value;
     const char *key;
-    json_object_foreach((json_t *)(uintptr_t)doc, key, value)
-        if (strcmp(key, "delimiter") && strcmp(key, "decimal") && strcmp(key, "fields") && strcmp(key, "constant"))
-            return err_set(err, RC_INVALID, "/%s: not a key of a mapping (delimiter, decimal, fields, constant)", key);
+    json_object_foreach(
+        (json_t *)(uintptr_t)doc, key,
+        value) if (strcmp(key, "delimiter") && strcmp(key, "decimal") && strcmp(key, "fields") &&
+                   strcmp(
+                       key,
+                       "constant")) return err_set(err, RC_INVALID,
+                                                   "/%s: not a key of a mapping (delimiter, decimal, fields, constant)",
+                                                   key);
     TRY(sign_read(doc, "delimiter", ",;|\t", &map->delimiter, err));
     TRY(sign_read(doc, "decimal", ".,", &map->decimal, err));
     TRY(json_in_sub(doc, "", "fields", JSON_REQUIRED, &fields, err));
@@ -51,10 +56,8 @@ static enum rc map_read(const json_t *doc, struct arena *mem, struct csv_map *ma
     if (n > CSV_MAP_FIELDS_MAX)
         return err_set(err, RC_TOO_LARGE, "the mapping has %zu fields, at most %d are read", n, CSV_MAP_FIELDS_MAX);
     map->fields = ARENA_NEW_N(mem, struct csv_map_field, n);
-    json_object_foreach(fields, key, value)
-        TRY(field_add(map, mem, key, value, false, err));
-    json_object_foreach(constants, key, value)
-        TRY(field_add(map, mem, key, value, true, err));
+    json_object_foreach(fields, key, value) TRY(field_add(map, mem, key, value, false, err));
+    json_object_foreach(constants, key, value) TRY(field_add(map, mem, key, value, true, err));
     return RC_OK;
 }
 
@@ -81,7 +84,8 @@ enum rc csv_map_bind(struct csv_map *map, const struct csv *csv, struct err *err
             continue;
         f->index = csv_column_find(csv, f->column);
         if (f->index < 0)
-            return err_set(err, RC_INVALID, "the file has no column '" STR_FMT "', which the mapping names for " STR_FMT,
+            return err_set(err, RC_INVALID,
+                           "the file has no column '" STR_FMT "', which the mapping names for " STR_FMT,
                            STR_ARG(f->column), STR_ARG(f->field));
     }
     return RC_OK;

@@ -19,7 +19,7 @@ enum { CSV_MAP_BYTES_MAX = 64 * 1024, CSV_MAP_FIELDS_MAX = 500 };
 struct csv_map_field {
     struct str field, column; /* column empty: constant */
     struct str constant;
-    int index;                /* of the column, once bound */
+    int index; /* of the column, once bound */
 };
 struct csv_map {
     char delimiter; /* 0: sniffed */

@@ -178,7 +178,8 @@ static enum rc gzip_read(struct input *in, void *out, size_t n, size_t *got, str
         TRY(in->in_member ? inflate_some(in, out, n, got, err) : next_member(in, err));
     uint64_t used = in->raw_taken - (in->raw_n - in->raw_at), made = in->plain_taken + *got;
     if (made > INPUT_RATIO_FREE && made / INPUT_RATIO_MAX > used)
-        return err_set(err, RC_TOO_LARGE, "gzip data: %llu compressed bytes became %llu, over %d to 1: refused as a bomb",
+        return err_set(err, RC_TOO_LARGE,
+                       "gzip data: %llu compressed bytes became %llu, over %d to 1: refused as a bomb",
                        (unsigned long long)used, (unsigned long long)made, INPUT_RATIO_MAX);
     return RC_OK;
 }

@@ -21,8 +21,8 @@ struct byte_source {
 };
 
 enum {
-    INPUT_PEEK_MAX = 65536,  /* bytes input_peek can show */
-    INPUT_RATIO_MAX = 250,   /* plain bytes per compressed byte, once over INPUT_RATIO_FREE; XML of maps is near 15 */
+    INPUT_PEEK_MAX = 65536, /* bytes input_peek can show */
+    INPUT_RATIO_MAX = 250,  /* plain bytes per compressed byte, once over INPUT_RATIO_FREE; XML of maps is near 15 */
     INPUT_RATIO_FREE = 8 << 20
 };
 

@@ -35,10 +35,12 @@ enum rc inflate_zlib(struct inflater *z, struct str in, void *out, size_t out_n,
 {
     size_t used = 0, got = 0;
     switch (libdeflate_zlib_decompress_ex(z->d, in.p, in.n, out, out_n, &used, &got)) {
-    case LIBDEFLATE_SUCCESS: break;
+    case LIBDEFLATE_SUCCESS:
+        break;
     case LIBDEFLATE_INSUFFICIENT_SPACE:
         return err_set(err, RC_DAMAGED, "the zlib data expands to more than the %zu bytes announced", out_n);
-    default: return err_set(err, RC_DAMAGED, "the zlib data is damaged or cut short");
+    default:
+        return err_set(err, RC_DAMAGED, "the zlib data is damaged or cut short");
     }
     if (got != out_n)
         return err_set(err, RC_DAMAGED, "the zlib data expands to %zu bytes, %zu were announced", got, out_n);
@@ -53,7 +55,8 @@ enum rc inflate_lz4(struct str in, void *out, size_t out_n, struct err *err)
         return err_set(err, RC_TOO_LARGE, "the LZ4 data is over 2 GiB");
     int got = LZ4_decompress_safe(in.p, out, (int)in.n, (int)out_n);
     if (got < 0)
-        return err_set(err, RC_DAMAGED, "the LZ4 data is damaged or expands to more than the %zu bytes announced", out_n);
+        return err_set(err, RC_DAMAGED, "the LZ4 data is damaged or expands to more than the %zu bytes announced",
+                       out_n);
     if ((size_t)got != out_n)
         return err_set(err, RC_DAMAGED, "the LZ4 data expands to %d bytes, %zu were announced", got, out_n);
     return RC_OK;

@@ -121,7 +121,8 @@ static enum rc top(struct items *it, struct err *err)
     }
 }
 
-static enum rc run(struct byte_source src, bool features_only, json_item_fn fn, void *ctx, int64_t *items, struct err *err)
+static enum rc run(struct byte_source src, bool features_only, json_item_fn fn, void *ctx, int64_t *items,
+                   struct err *err)
 {
     struct items it = {.js = json_stream_new(src), .fn = fn, .ctx = ctx, .features_only = features_only};
     enum rc rc = top(&it, err);

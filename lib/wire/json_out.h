@@ -30,7 +30,7 @@ void json_z(struct json_out *j, const char *z); /* NULL gives null */
 void json_i64(struct json_out *j, int64_t v);
 void json_f64(struct json_out *j, double v, int decimals); /* fixed, trailing zeros dropped */
 void json_bool(struct json_out *j, bool v);
-void json_nil(struct json_out *j); /* writes null; the obvious name is jansson's */
+void json_nil(struct json_out *j);                  /* writes null; the obvious name is jansson's */
 void json_raw(struct json_out *j, struct str json); /* already JSON */
 /* key and value in one */
 void json_put_str(struct json_out *j, const char *key, struct str s);

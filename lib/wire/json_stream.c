@@ -55,8 +55,9 @@ static enum rc fail_at(const struct json_stream *js, const char *wanted, struct 
                        (long long)js->line, (unsigned long long)json_stream_offset(js), wanted);
     unsigned char c = (unsigned char)js->block[js->at];
     bool shown = c > 0x20 && c < 0x7F;
-    return err_set(err, RC_DAMAGED, shown ? "line %lld, byte offset %llu: %s expected, not '%c'"
-                                          : "line %lld, byte offset %llu: %s expected, not byte 0x%02X",
+    return err_set(err, RC_DAMAGED,
+                   shown ? "line %lld, byte offset %llu: %s expected, not '%c'"
+                         : "line %lld, byte offset %llu: %s expected, not byte 0x%02X",
                    (long long)js->line, (unsigned long long)json_stream_offset(js), wanted, c);
 }
 

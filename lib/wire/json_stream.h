@@ -25,11 +25,11 @@
 enum { JSON_STREAM_DEPTH_MAX = 64, JSON_ITEM_MAX = 16 << 20 };
 
 struct json_item {
-    struct str bytes;   /* the item's own text, borrowed for the call */
-    json_t *value;      /* borrowed for the call; NULL when `fault` is set */
-    const char *fault;  /* why this item cannot be used, or NULL */
-    int64_t index;      /* from 1 */
-    int64_t line;       /* where it begins */
+    struct str bytes;  /* the item's own text, borrowed for the call */
+    json_t *value;     /* borrowed for the call; NULL when `fault` is set */
+    const char *fault; /* why this item cannot be used, or NULL */
+    int64_t index;     /* from 1 */
+    int64_t line;      /* where it begins */
     uint64_t offset;
 };
 /* What it returns but RC_OK ends the reading with that code. */

@@ -56,15 +56,15 @@ enum { OSM_BY_TAG = 1, OSM_BY_ID = 2 }; /* why an object is handed out; both may
 struct osm_object {
     enum osm_kind kind;
     unsigned why;
-    bool is_visible;  /* false: a deleted object, of a file with history or of a change */
-    int64_t id;       /* negative in files that were never uploaded */
-    int64_t version;  /* 0 = not told */
-    uint64_t seq;     /* grows through the file, also across blobs */
-    int64_t line;     /* XML: line of the element; 0 */
+    bool is_visible;            /* false: a deleted object, of a file with history or of a change */
+    int64_t id;                 /* negative in files that were never uploaded */
+    int64_t version;            /* 0 = not told */
+    uint64_t seq;               /* grows through the file, also across blobs */
+    int64_t line;               /* XML: line of the element; 0 */
     const struct osm_tag *tags; /* only with OSM_BY_TAG */
     size_t tags_n;
-    struct osm_coord at; /* nodes; OSM_NOWHERE when it has none */
-    const int64_t *refs; /* ways */
+    struct osm_coord at;            /* nodes; OSM_NOWHERE when it has none */
+    const int64_t *refs;            /* ways */
     const struct osm_coord *ref_at; /* as long as refs; NULL unless the file keeps places on ways */
     size_t refs_n;
     const struct osm_member *members; /* relations */
@@ -91,7 +91,7 @@ struct osm_want {
     const int64_t *ids[OSM_KINDS];
     size_t ids_n[OSM_KINDS];
     bool is_change; /* XML: the file must be an osmChange; else it must not. Every object is handed out then, */
-                    /* why 0 when neither its tags nor its id were asked for; without its tags, nodes and members then. */
+    /* why 0 when neither its tags nor its id were asked for; without its tags, nodes and members then. */
 };
 
 /* What a pass saw of one kind. is_rising: each id above the one before it, so none stands twice. */

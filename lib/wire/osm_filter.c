@@ -171,5 +171,6 @@ struct osm_coord osm_coord_of_nano(int64_t lat, int64_t lon)
     if (lat < -INT64_C(90000000000) || lat > INT64_C(90000000000) || lon < -INT64_C(180000000000) ||
         lon > INT64_C(180000000000))
         return OSM_NOWHERE;
-    return (struct osm_coord){(int32_t)((lat + (lat < 0 ? -50 : 50)) / 100), (int32_t)((lon + (lon < 0 ? -50 : 50)) / 100)};
+    return (struct osm_coord){(int32_t)((lat + (lat < 0 ? -50 : 50)) / 100),
+                              (int32_t)((lon + (lon < 0 ? -50 : 50)) / 100)};
 }

@@ -49,7 +49,8 @@ static enum rc read_at(const struct osm_pbf *f, uint64_t at, void *out, size_t n
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return err_set(err, RC_IO, "cannot read at byte %llu: %s", (unsigned long long)(at + done), strerror(errno));
+            return err_set(err, RC_IO, "cannot read at byte %llu: %s", (unsigned long long)(at + done),
+                           strerror(errno));
         if (got == 0)
             return err_set(err, RC_DAMAGED, "the file was cut to %llu bytes while it was read",
                            (unsigned long long)(at + done));
@@ -122,9 +123,10 @@ static enum rc blob_parse(struct str message, struct packing *out, struct where 
     while ((step = pb_next(&c, &f)) == PB_FIELD) {
         for (size_t i = 0; i < sizeof FOREIGN / sizeof *FOREIGN; i++)
             if (f.number == FOREIGN[i].field && f.wire == PB_BYTES)
-                return err_set(err, RC_UNSUPPORTED,
-                               "blob %zu at byte %llu: %s compression is not supported; convert the file to zlib or LZ4",
-                               w.blob, (unsigned long long)w.at, FOREIGN[i].name);
+                return err_set(
+                    err, RC_UNSUPPORTED,
+                    "blob %zu at byte %llu: %s compression is not supported; convert the file to zlib or LZ4", w.blob,
+                    (unsigned long long)w.at, FOREIGN[i].name);
         if (f.number == 2 && f.wire == PB_VARINT) {
             out->raw_size = f.value;
             out->has_size = true;
@@ -146,7 +148,8 @@ static enum rc blob_parse(struct str message, struct packing *out, struct where 
     return RC_OK;
 }
 
-static enum rc blob_unpack(struct osm_pbf_reader *r, const struct packing *k, struct where w, struct str *out, struct err *err)
+static enum rc blob_unpack(struct osm_pbf_reader *r, const struct packing *k, struct where w, struct str *out,
+                           struct err *err)
 {
     if (k->field == 1) {
         if (k->has_size && k->raw_size != k->data.n)
@@ -156,7 +159,8 @@ static enum rc blob_unpack(struct osm_pbf_reader *r, const struct packing *k, st
     }
     size_t n = (size_t)k->raw_size;
     r->out = pbf_room(r->out, &r->out_size, n + 1, 1);
-    enum rc rc = k->field == 3 ? inflate_zlib(r->inflater, k->data, r->out, n, err) : inflate_lz4(k->data, r->out, n, err);
+    enum rc rc =
+        k->field == 3 ? inflate_zlib(r->inflater, k->data, r->out, n, err) : inflate_lz4(k->data, r->out, n, err);
     if (rc != RC_OK)
         return err_add(err, "blob %zu at byte %llu: ", w.blob, (unsigned long long)w.at);
     *out = (struct str){(const char *)r->out, n};
@@ -354,8 +358,15 @@ enum rc osm_pbf_scan(const struct osm_pbf *f, struct osm_pbf_reader *r, size_t b
     ENSURE(blob < f->blobs_n);
     struct where w = {blob + 1, osm_pbf_blob_at(f, blob)}; /* blob 0 of the file is its header */
     *seen = (struct osm_pbf_seen){0};
-    struct pbf_block b = {.r = r, .want = want, .fn = fn, .ctx = ctx, .seen = seen, .err = err, .blob = w.blob,
-                          .file_at = w.at, .granularity = 100};
+    struct pbf_block b = {.r = r,
+                          .want = want,
+                          .fn = fn,
+                          .ctx = ctx,
+                          .seen = seen,
+                          .err = err,
+                          .blob = w.blob,
+                          .file_at = w.at,
+                          .granularity = 100};
     TRY(blob_load(f, r, &f->blobs[blob], w, &b.data, err));
     return pbf_scan_block(&b);
 }

@@ -17,10 +17,10 @@
 #include "wire/osm.h"
 
 enum {
-    OSM_PBF_HEADER_MAX = 64 * 1024,          /* BlobHeader; the format's own limit */
-    OSM_PBF_BLOB_MAX = 32 * 1024 * 1024,     /* Blob, packed and unpacked; the format's own limit */
-    OSM_PBF_STRINGS_MAX = 1 << 20,           /* texts in one block; a block holds at most 8,000 objects */
-    OSM_PBF_BLOBS_MAX = 1 << 26,             /* the planet has about a million */
+    OSM_PBF_HEADER_MAX = 64 * 1024,      /* BlobHeader; the format's own limit */
+    OSM_PBF_BLOB_MAX = 32 * 1024 * 1024, /* Blob, packed and unpacked; the format's own limit */
+    OSM_PBF_STRINGS_MAX = 1 << 20,       /* texts in one block; a block holds at most 8,000 objects */
+    OSM_PBF_BLOBS_MAX = 1 << 26,         /* the planet has about a million */
 };
 
 struct osm_pbf;        /* an open file; shared by threads, never changed after opening */
@@ -33,7 +33,7 @@ MUST_CHECK enum rc osm_pbf_open(int fd, struct osm_pbf **out, struct err *err);
 MUST_CHECK enum rc osm_pbf_open_mem(struct str bytes, struct osm_pbf **out, struct err *err);
 void osm_pbf_free(struct osm_pbf *f);
 
-size_t osm_pbf_blob_count(const struct osm_pbf *f);         /* data blobs */
+size_t osm_pbf_blob_count(const struct osm_pbf *f);                /* data blobs */
 uint64_t osm_pbf_blob_bytes(const struct osm_pbf *f, size_t blob); /* packed size */
 uint64_t osm_pbf_blob_at(const struct osm_pbf *f, size_t blob);    /* byte of the file */
 uint64_t osm_pbf_file_bytes(const struct osm_pbf *f);
@@ -43,14 +43,15 @@ void osm_pbf_reader_free(struct osm_pbf_reader *r);
 
 /* What one blob held. */
 struct osm_pbf_seen {
-    unsigned kinds;               /* all kinds in it, wanted or not */
+    unsigned kinds;                /* all kinds in it, wanted or not */
     struct osm_seen of[OSM_KINDS]; /* of the kinds wanted */
 };
 
 /* Reads blob number `blob` and hands the wanted objects to fn in file order. Also right with want->kinds 0: then only
  * seen->kinds is learnt. Blobs that were scanned by nobody may still be damaged. */
-MUST_CHECK enum rc osm_pbf_scan(const struct osm_pbf *f, struct osm_pbf_reader *r, size_t blob, const struct osm_want *want,
-                                osm_object_fn fn, void *ctx, struct osm_pbf_seen *seen, struct err *err);
+MUST_CHECK enum rc osm_pbf_scan(const struct osm_pbf *f, struct osm_pbf_reader *r, size_t blob,
+                                const struct osm_want *want, osm_object_fn fn, void *ctx, struct osm_pbf_seen *seen,
+                                struct err *err);
 
 /* Heap bytes held by a reader, for budgets. */
 size_t osm_pbf_reader_bytes(const struct osm_pbf_reader *r);

@@ -96,10 +96,10 @@ struct entity {
     int64_t id;
     bool has_id;
     struct str keys, values, info;
-    int64_t lat, lon;       /* Node 8, 9 */
+    int64_t lat, lon; /* Node 8, 9 */
     bool has_lat, has_lon;
-    struct str refs;        /* Way 8, Relation 9 (memids) */
-    struct str lats, lons;  /* Way 9, 10 */
+    struct str refs;         /* Way 8, Relation 9 (memids) */
+    struct str lats, lons;   /* Way 9, 10 */
     struct str roles, types; /* Relation 8, 10 */
 };
 
@@ -131,10 +131,14 @@ static enum rc entity_field(const struct pbf_block *b, struct entity *e, const s
         e->id = e->kind == OSM_NODE ? pb_zigzag(f->value) : (int64_t)f->value;
         e->has_id = true;
         return RC_OK;
-    case 2: return span_set(b, &e->keys, f);
-    case 3: return span_set(b, &e->values, f);
-    case 4: return span_set(b, &e->info, f);
-    default: return e->kind == OSM_NODE ? field_node(b, e, f) : field_lists(b, e, f);
+    case 2:
+        return span_set(b, &e->keys, f);
+    case 3:
+        return span_set(b, &e->values, f);
+    case 4:
+        return span_set(b, &e->info, f);
+    default:
+        return e->kind == OSM_NODE ? field_node(b, e, f) : field_lists(b, e, f);
     }
 }
 
@@ -270,7 +274,11 @@ static enum rc relation_read(const struct pbf_block *b, const struct entity *e, 
 
 static enum rc entity_give(const struct pbf_block *b, const struct entity *e, unsigned why)
 {
-    struct osm_object o = {.kind = e->kind, .why = why, .is_visible = true, .id = e->id, .at = OSM_NOWHERE,
+    struct osm_object o = {.kind = e->kind,
+                           .why = why,
+                           .is_visible = true,
+                           .id = e->id,
+                           .at = OSM_NOWHERE,
                            .seq = b->blob << 32 | (b->objects & UINT32_MAX)};
     TRY(info_read(b, e->info, &o));
     if (why & OSM_BY_TAG)

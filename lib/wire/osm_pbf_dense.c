@@ -34,8 +34,12 @@ static enum rc dense_parse(struct pbf_block *b, struct str message, struct dense
     struct pb_field f;
     enum pb_step step;
     while ((step = pb_next(&c, &f)) == PB_FIELD) {
-        struct str *to = f.number == 1 ? &d->ids : f.number == 5 ? &d->info : f.number == 8 ? &d->lats
-                       : f.number == 9 ? &d->lons : f.number == 10 ? &d->keys_vals : NULL;
+        struct str *to = f.number == 1    ? &d->ids
+                         : f.number == 5  ? &d->info
+                         : f.number == 8  ? &d->lats
+                         : f.number == 9  ? &d->lons
+                         : f.number == 10 ? &d->keys_vals
+                                          : NULL;
         if (to && (f.wire != PB_BYTES || to->n))
             return pbf_bad(b, "a list of dense nodes is not packed in one piece");
         if (to)
@@ -86,7 +90,8 @@ static enum rc tags_walk(struct pbf_block *b, struct dense *d)
     return pass ? pbf_bad(b, "the tags of dense nodes end inside a node") : RC_OK;
 }
 
-static enum rc tags_read(const struct pbf_block *b, const struct dense *d, const struct pbf_hit *h, struct osm_object *o)
+static enum rc tags_read(const struct pbf_block *b, const struct dense *d, const struct pbf_hit *h,
+                         struct osm_object *o)
 {
     struct pb c = pb_of(str_slice(d->keys_vals, h->tags_at, d->keys_vals.n));
     struct osm_pbf_reader *r = b->r;
@@ -184,8 +189,8 @@ static enum rc ids_walk(struct pbf_block *b, struct dense *d, size_t *count)
     size_t index = 0;
     w.next_tag = d->hits_n ? b->r->hits[0].index : SIZE_MAX;
     while (c.p < c.end) {
-        if (index && pb_left(&c) >= 8 && (far = eight_steps(c.p)) && id < INT64_MAX - 504 && id + (int64_t)far < w.next_id &&
-            w.next_tag - index >= 8) {
+        if (index && pb_left(&c) >= 8 && (far = eight_steps(c.p)) && id < INT64_MAX - 504 &&
+            id + (int64_t)far < w.next_id && w.next_tag - index >= 8) {
             id += (int64_t)far;
             index += 8;
             c.p += 8;
@@ -255,7 +260,10 @@ static bool columns_to(struct columns *k, size_t index)
 
 static enum rc hit_give(struct pbf_block *b, const struct dense *d, const struct columns *k, const struct pbf_hit *h)
 {
-    struct osm_object o = {.kind = OSM_NODE, .why = h->why, .is_visible = k->visible_now != 0, .id = h->id,
+    struct osm_object o = {.kind = OSM_NODE,
+                           .why = h->why,
+                           .is_visible = k->visible_now != 0,
+                           .id = h->id,
                            .version = k->version_now <= INT32_MAX ? (int64_t)k->version_now : 0,
                            .seq = b->blob << 32 | ((b->objects + h->index) & UINT32_MAX),
                            .at = pbf_place(b, (int64_t)k->y, (int64_t)k->x)};
@@ -267,8 +275,11 @@ static enum rc hit_give(struct pbf_block *b, const struct dense *d, const struct
 static enum rc hits_give(struct pbf_block *b, struct dense *d)
 {
     TRY(info_parse(b, d));
-    struct columns k = {.lat = pb_of(d->lats), .lon = pb_of(d->lons), .version = pb_of(d->versions),
-                        .visible = pb_of(d->visibles), .visible_now = 1};
+    struct columns k = {.lat = pb_of(d->lats),
+                        .lon = pb_of(d->lons),
+                        .version = pb_of(d->versions),
+                        .visible = pb_of(d->visibles),
+                        .visible_now = 1};
     for (size_t i = 0; i < d->hits_n; i++) {
         const struct pbf_hit h = b->r->hits[i];
         if (!columns_to(&k, h.index))

@@ -14,9 +14,9 @@ struct pbf_text {
 };
 
 struct pbf_hit {
-    size_t index;     /* of the node in its dense group */
+    size_t index; /* of the node in its dense group */
     int64_t id;
-    size_t tags_at;   /* offset of its first key in keys_vals */
+    size_t tags_at; /* offset of its first key in keys_vals */
     unsigned why;
 };
 

@@ -28,9 +28,9 @@ struct scan {
     xmlParserCtxtPtr xml;
     enum rc rc;
     int depth;
-    int base; /* depth at which objects stand: 2, in a change 3 */
+    int base;                    /* depth at which objects stand: 2, in a change 3 */
     bool in_action, is_deleting; /* inside <create>, <modify> or <delete>; inside <delete> */
-    bool is_open; /* an object of a wanted kind */
+    bool is_open;                /* an object of a wanted kind */
     struct osm_object o;
     struct number lat, lon;
     struct arena texts;
@@ -107,8 +107,10 @@ static struct str text_keep(struct scan *s, struct str t)
 
 static int kind_of(const char *name)
 {
-    return strcmp(name, "node") == 0 ? OSM_NODE : strcmp(name, "way") == 0 ? OSM_WAY
-         : strcmp(name, "relation") == 0 ? OSM_RELATION : -1;
+    return strcmp(name, "node") == 0       ? OSM_NODE
+           : strcmp(name, "way") == 0      ? OSM_WAY
+           : strcmp(name, "relation") == 0 ? OSM_RELATION
+                                           : -1;
 }
 
 static void root_check(struct scan *s, const char *name)
@@ -142,8 +144,8 @@ static void object_open(struct scan *s, enum osm_kind kind, const xmlChar **a, i
     if (!(s->want->kinds & OSM_BIT(kind)))
         return;
     bool is_visible = !s->is_deleting && !is_deleted(a, n);
-    s->o = (struct osm_object){.kind = kind, .is_visible = is_visible, .at = OSM_NOWHERE, .seq = s->objects,
-                               .line = line_of(s)};
+    s->o = (struct osm_object){
+        .kind = kind, .is_visible = is_visible, .at = OSM_NOWHERE, .seq = s->objects, .line = line_of(s)};
     if (!attribute_i64(a, n, "id", &s->o.id)) {
         stop(s, RC_DAMAGED, "an object has no id, or one that is not a number");
         return;
@@ -215,8 +217,10 @@ static void member_add(struct scan *s, const xmlChar **a, int n)
     struct str type = STR_NONE;
     int kind = -1;
     if (attribute(a, n, "type", &type))
-        kind = str_is_equal(type, STR("node")) ? OSM_NODE : str_is_equal(type, STR("way")) ? OSM_WAY
-             : str_is_equal(type, STR("relation")) ? OSM_RELATION : -1;
+        kind = str_is_equal(type, STR("node"))       ? OSM_NODE
+               : str_is_equal(type, STR("way"))      ? OSM_WAY
+               : str_is_equal(type, STR("relation")) ? OSM_RELATION
+                                                     : -1;
     if (kind < 0 || !attribute_i64(a, n, "ref", &m.ref)) {
         stop(s, RC_DAMAGED, "a <member> lacks its type or ref");
         return;
@@ -349,8 +353,11 @@ enum rc osm_xml_scan(struct byte_source in, const struct osm_want *want, osm_obj
                      struct osm_seen seen[OSM_KINDS], struct err *err)
 {
     struct scan s = {.want = want, .fn = fn, .ctx = ctx, .seen = seen, .err = err, .base = want->is_change ? 3 : 2};
-    xmlSAXHandler sax = {.initialized = XML_SAX2_MAGIC, .startElementNs = on_start, .endElementNs = on_end,
-                         .internalSubset = on_doctype, .serror = on_error};
+    xmlSAXHandler sax = {.initialized = XML_SAX2_MAGIC,
+                         .startElementNs = on_start,
+                         .endElementNs = on_end,
+                         .internalSubset = on_doctype,
+                         .serror = on_error};
     memset(seen, 0, OSM_KINDS * sizeof *seen);
     s.xml = xmlCreatePushParserCtxt(&sax, &s, NULL, 0, NULL);
     if (!s.xml)

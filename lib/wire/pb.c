@@ -47,10 +47,14 @@ static bool bytes(struct pb *c, struct str *out)
 static bool value(struct pb *c, struct pb_field *f)
 {
     switch (f->wire) {
-    case PB_VARINT: return pb_varint(c, &f->value);
-    case PB_FIXED64: return fixed(c, 8, &f->value);
-    case PB_FIXED32: return fixed(c, 4, &f->value);
-    case PB_BYTES: return bytes(c, &f->bytes);
+    case PB_VARINT:
+        return pb_varint(c, &f->value);
+    case PB_FIXED64:
+        return fixed(c, 8, &f->value);
+    case PB_FIXED32:
+        return fixed(c, 4, &f->value);
+    case PB_BYTES:
+        return bytes(c, &f->bytes);
     }
     return false;
 }

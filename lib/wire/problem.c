@@ -10,12 +10,24 @@ const char *problem_title(int status)
         int status;
         const char *title;
     } TITLES[] = {
-        {400, "Bad Request"},         {401, "Unauthorized"},          {403, "Forbidden"},
-        {404, "Not Found"},           {405, "Method Not Allowed"},    {406, "Not Acceptable"},
-        {408, "Request Timeout"},     {409, "Conflict"},              {411, "Length Required"},
-        {413, "Content Too Large"},   {414, "URI Too Long"},          {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"}, {429, "Too Many Requests"},   {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"}, {503, "Service Unavailable"}, {507, "Insufficient Storage"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {411, "Length Required"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {507, "Insufficient Storage"},
     };
     for (size_t i = 0; i < sizeof TITLES / sizeof TITLES[0]; i++)
         if (TITLES[i].status == status)

@@ -131,7 +131,8 @@ static enum rc feed(struct reading *r, struct byte_source src, uint64_t cap)
         TRY(src.read(src.ctx, block, sizeof block, &got, r->err));
         taken += got;
         if (cap && taken > cap)
-            return err_set(r->err, RC_TOO_LARGE, "line %d: over %llu bytes of XML", line_of(r), (unsigned long long)cap);
+            return err_set(r->err, RC_TOO_LARGE, "line %d: over %llu bytes of XML", line_of(r),
+                           (unsigned long long)cap);
         int code = xmlParseChunk(r->parser, block, (int)got, got == 0);
         if (code != 0 && r->rc == RC_OK)
             r->rc = err_set(r->err, RC_DAMAGED, "line %d: not well-formed XML", line_of(r));

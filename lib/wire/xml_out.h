@@ -16,12 +16,12 @@ struct xml_out {
     struct buf *b;
     int depth;
     const char *open[XML_OUT_DEPTH];
-    bool in_tag;  /* the start tag can still take attributes */
-    bool indent;  /* line breaks between elements, none inside those that hold text */
+    bool in_tag; /* the start tag can still take attributes */
+    bool indent; /* line breaks between elements, none inside those that hold text */
     bool has_text;
 };
-void xml_out_init(struct xml_out *x, struct buf *b, bool indent); /* writes the XML declaration */
-void xml_begin(struct xml_out *x, const char *name);             /* name must outlive the element */
+void xml_out_init(struct xml_out *x, struct buf *b, bool indent);     /* writes the XML declaration */
+void xml_begin(struct xml_out *x, const char *name);                  /* name must outlive the element */
 void xml_attr(struct xml_out *x, const char *name, struct str value); /* right after xml_begin */
 void xml_text(struct xml_out *x, struct str s);
 void xml_end(struct xml_out *x);

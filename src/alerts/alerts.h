@@ -29,11 +29,11 @@
 
 enum {
     WARNINGS_PAGE_MAX = 200,
-    WARNING_REASON_MAX = 2000,   /* bytes */
+    WARNING_REASON_MAX = 2000, /* bytes */
     WARNING_ADDRESSES_MAX = 1000,
     WARNING_EVIDENCE_MAX = 64 * 1024,
-    WARNING_VALID_DAYS = 7,      /* an approved alert expires so long after it was sent */
-    WARNING_COARSE_KM = 14       /* added to the radius of a coarse area: half a grid cell's diagonal at the equator */
+    WARNING_VALID_DAYS = 7, /* an approved alert expires so long after it was sent */
+    WARNING_COARSE_KM = 14  /* added to the radius of a coarse area: half a grid cell's diagonal at the equator */
 };
 
 enum alert_status { ALERT_ACTUAL, ALERT_TEST, ALERT_EXERCISE };
@@ -45,19 +45,19 @@ enum alert_status alert_status_of(bool is_as_of_past, bool has_synthetic, bool i
 struct warning {
     struct uuid id, public_id;
     uint64_t code;
-    struct str subject;   /* what it is about: one cluster of one run; the same subject is drafted once */
+    struct str subject; /* what it is about: one cluster of one run; the same subject is drafted once */
     enum alert_status status;
-    struct str headline;  /* English; the document has its own in six languages */
-    struct str evidence;  /* JSON object: the cluster's numbers, its events, the run's parameters */
-    struct str area;      /* words: "Aleppo, SY"; coarse enough for everybody */
+    struct str headline; /* English; the document has its own in six languages */
+    struct str evidence; /* JSON object: the cluster's numbers, its events, the run's parameters */
+    struct str area;     /* words: "Aleppo, SY"; coarse enough for everybody */
     double lat_deg, lon_deg, radius_km;
-    bool is_coarse;       /* the place is the grid's */
+    bool is_coarse; /* the place is the grid's */
     int64_t start_day, end_day;
     int64_t observed;
     double expected, p;
     struct instant created;
-    struct str state;     /* draft, approved, rejected */
-    struct str scope;     /* Public, Restricted, Private; empty while draft */
+    struct str state; /* draft, approved, rejected */
+    struct str scope; /* Public, Restricted, Private; empty while draft */
     struct uuid decided_by;
     struct str decided_name;
     struct instant decided, expires; /* 0 while draft */
@@ -86,12 +86,12 @@ MUST_CHECK enum rc warnings_document(struct store_tx *tx, const struct viewer *v
                                      struct arena *mem, struct str *xml, struct err *err);
 
 struct warning_decision {
-    struct str scope;      /* approve: Public, Restricted or Private */
-    struct str addresses;  /* approve, Private: whom it is for, as CAP wants them (needed) */
-    struct str reason;     /* reject: needed; approve: may be empty */
-    struct str account;    /* name of the one who decides, for the row and the page */
-    struct str sender;     /* CAP sender: no spaces, commas, < or & */
-    struct str base_url;   /* of this instance, without a slash at the end; empty: no web links in the document */
+    struct str scope;     /* approve: Public, Restricted or Private */
+    struct str addresses; /* approve, Private: whom it is for, as CAP wants them (needed) */
+    struct str reason;    /* reject: needed; approve: may be empty */
+    struct str account;   /* name of the one who decides, for the row and the page */
+    struct str sender;    /* CAP sender: no spaces, commas, < or & */
+    struct str base_url;  /* of this instance, without a slash at the end; empty: no web links in the document */
 };
 /* Errors: RC_DENIED, RC_NOT_FOUND, RC_CONFLICT when it was decided before, RC_INVALID. */
 MUST_CHECK enum rc warnings_approve(struct store *st, const struct viewer *viewer, struct str id_or_code,

@@ -32,8 +32,8 @@ struct warning_query {
 MUST_CHECK enum rc warning_store_list(struct store_tx *tx, const struct warning_query *q, struct arena *mem,
                                       struct warning **out, size_t *n, int64_t *matched, struct err *err);
 struct str warning_store_cursor(const struct warning *last, struct arena *mem);
-MUST_CHECK enum rc warning_store_each(struct store_tx *tx, enum rc (*fn)(void *ctx, const struct warning_row *row,
-                                                                         struct err *err),
+MUST_CHECK enum rc warning_store_each(struct store_tx *tx,
+                                      enum rc (*fn)(void *ctx, const struct warning_row *row, struct err *err),
                                       void *ctx, struct err *err);
 
 /* Over every column. */

@@ -28,13 +28,13 @@ struct cap_info {
 struct cap_alert {
     struct str identifier, sender;
     struct instant sent, expires;
-    const char *status;      /* Actual, Exercise, System, Test, Draft */
-    const char *message;     /* Alert, Update, Cancel */
-    const char *scope;       /* Public, Restricted, Private */
-    struct str restriction;  /* with Restricted */
-    struct str addresses;    /* with Private */
+    const char *status;     /* Actual, Exercise, System, Test, Draft */
+    const char *message;    /* Alert, Update, Cancel */
+    const char *scope;      /* Public, Restricted, Private */
+    struct str restriction; /* with Restricted */
+    struct str addresses;   /* with Private */
     struct str note;
-    struct str references;   /* with Update and Cancel */
+    struct str references; /* with Update and Cancel */
     const char *urgency, *severity, *certainty;
     struct str sender_name, web, area;
     double lat_deg, lon_deg, radius_km;

@@ -19,13 +19,16 @@ struct cap_element {
     const struct cap_element *inside; /* CAP_GROUP; ends with a NULL name */
 };
 
-static const struct cap_element NAME_AND_VALUE[] = {
-    {"valueName", 1, 1, CAP_TEXT, NULL, NULL}, {"value", 1, 1, CAP_TEXT, NULL, NULL}, {NULL, 0, 0, CAP_TEXT, NULL, NULL}};
-static const struct cap_element RESOURCE[] = {
-    {"resourceDesc", 1, 1, CAP_TEXT, NULL, NULL}, {"mimeType", 1, 1, CAP_TEXT, NULL, NULL},
-    {"size", 0, 1, CAP_TEXT, NULL, NULL},         {"uri", 0, 1, CAP_TEXT, NULL, NULL},
-    {"derefUri", 0, 1, CAP_TEXT, NULL, NULL},     {"digest", 0, 1, CAP_TEXT, NULL, NULL},
-    {NULL, 0, 0, CAP_TEXT, NULL, NULL}};
+static const struct cap_element NAME_AND_VALUE[] = {{"valueName", 1, 1, CAP_TEXT, NULL, NULL},
+                                                    {"value", 1, 1, CAP_TEXT, NULL, NULL},
+                                                    {NULL, 0, 0, CAP_TEXT, NULL, NULL}};
+static const struct cap_element RESOURCE[] = {{"resourceDesc", 1, 1, CAP_TEXT, NULL, NULL},
+                                              {"mimeType", 1, 1, CAP_TEXT, NULL, NULL},
+                                              {"size", 0, 1, CAP_TEXT, NULL, NULL},
+                                              {"uri", 0, 1, CAP_TEXT, NULL, NULL},
+                                              {"derefUri", 0, 1, CAP_TEXT, NULL, NULL},
+                                              {"digest", 0, 1, CAP_TEXT, NULL, NULL},
+                                              {NULL, 0, 0, CAP_TEXT, NULL, NULL}};
 static const struct cap_element AREA[] = {
     {"areaDesc", 1, 1, CAP_TEXT, NULL, NULL}, {"polygon", 0, 0, CAP_POLYGON, NULL, NULL},
     {"circle", 0, 0, CAP_CIRCLE, NULL, NULL}, {"geocode", 0, 0, CAP_GROUP, NULL, NAME_AND_VALUE},
@@ -39,29 +42,43 @@ static const struct cap_element INFO[] = {
     {"urgency", 1, 1, CAP_ENUM, " Immediate Expected Future Past Unknown ", NULL},
     {"severity", 1, 1, CAP_ENUM, " Extreme Severe Moderate Minor Unknown ", NULL},
     {"certainty", 1, 1, CAP_ENUM, " Observed Likely Possible Unlikely Unknown ", NULL},
-    {"audience", 0, 1, CAP_TEXT, NULL, NULL}, {"eventCode", 0, 0, CAP_GROUP, NULL, NAME_AND_VALUE},
-    {"effective", 0, 1, CAP_TIME, NULL, NULL}, {"onset", 0, 1, CAP_TIME, NULL, NULL},
+    {"audience", 0, 1, CAP_TEXT, NULL, NULL},
+    {"eventCode", 0, 0, CAP_GROUP, NULL, NAME_AND_VALUE},
+    {"effective", 0, 1, CAP_TIME, NULL, NULL},
+    {"onset", 0, 1, CAP_TIME, NULL, NULL},
     {"expires", 1, 1, CAP_TIME, NULL, NULL}, /* optional in the schema */
-    {"senderName", 0, 1, CAP_TEXT, NULL, NULL}, {"headline", 0, 1, CAP_TEXT, NULL, NULL},
-    {"description", 0, 1, CAP_TEXT, NULL, NULL}, {"instruction", 0, 1, CAP_TEXT, NULL, NULL},
-    {"web", 0, 1, CAP_TEXT, NULL, NULL}, {"contact", 0, 1, CAP_TEXT, NULL, NULL},
-    {"parameter", 0, 0, CAP_GROUP, NULL, NAME_AND_VALUE}, {"resource", 0, 0, CAP_GROUP, NULL, RESOURCE},
-    {"area", 1, 0, CAP_GROUP, NULL, AREA}, {NULL, 0, 0, CAP_TEXT, NULL, NULL}};
-static const struct cap_element ALERT[] = {
-    {"identifier", 1, 1, CAP_TEXT, NULL, NULL}, {"sender", 1, 1, CAP_TEXT, NULL, NULL},
-    {"sent", 1, 1, CAP_TIME, NULL, NULL}, {"status", 1, 1, CAP_ENUM, " Actual Exercise System Test Draft ", NULL},
-    {"msgType", 1, 1, CAP_ENUM, " Alert Update Cancel Ack Error ", NULL}, {"source", 0, 1, CAP_TEXT, NULL, NULL},
-    {"scope", 1, 1, CAP_ENUM, " Public Restricted Private ", NULL}, {"restriction", 0, 1, CAP_TEXT, NULL, NULL},
-    {"addresses", 0, 1, CAP_TEXT, NULL, NULL}, {"code", 0, 0, CAP_TEXT, NULL, NULL}, {"note", 0, 1, CAP_TEXT, NULL, NULL},
-    {"references", 0, 1, CAP_TEXT, NULL, NULL}, {"incidents", 0, 1, CAP_TEXT, NULL, NULL},
-    {"info", 1, 0, CAP_GROUP, NULL, INFO}, {NULL, 0, 0, CAP_TEXT, NULL, NULL}};
+    {"senderName", 0, 1, CAP_TEXT, NULL, NULL},
+    {"headline", 0, 1, CAP_TEXT, NULL, NULL},
+    {"description", 0, 1, CAP_TEXT, NULL, NULL},
+    {"instruction", 0, 1, CAP_TEXT, NULL, NULL},
+    {"web", 0, 1, CAP_TEXT, NULL, NULL},
+    {"contact", 0, 1, CAP_TEXT, NULL, NULL},
+    {"parameter", 0, 0, CAP_GROUP, NULL, NAME_AND_VALUE},
+    {"resource", 0, 0, CAP_GROUP, NULL, RESOURCE},
+    {"area", 1, 0, CAP_GROUP, NULL, AREA},
+    {NULL, 0, 0, CAP_TEXT, NULL, NULL}};
+static const struct cap_element ALERT[] = {{"identifier", 1, 1, CAP_TEXT, NULL, NULL},
+                                           {"sender", 1, 1, CAP_TEXT, NULL, NULL},
+                                           {"sent", 1, 1, CAP_TIME, NULL, NULL},
+                                           {"status", 1, 1, CAP_ENUM, " Actual Exercise System Test Draft ", NULL},
+                                           {"msgType", 1, 1, CAP_ENUM, " Alert Update Cancel Ack Error ", NULL},
+                                           {"source", 0, 1, CAP_TEXT, NULL, NULL},
+                                           {"scope", 1, 1, CAP_ENUM, " Public Restricted Private ", NULL},
+                                           {"restriction", 0, 1, CAP_TEXT, NULL, NULL},
+                                           {"addresses", 0, 1, CAP_TEXT, NULL, NULL},
+                                           {"code", 0, 0, CAP_TEXT, NULL, NULL},
+                                           {"note", 0, 1, CAP_TEXT, NULL, NULL},
+                                           {"references", 0, 1, CAP_TEXT, NULL, NULL},
+                                           {"incidents", 0, 1, CAP_TEXT, NULL, NULL},
+                                           {"info", 1, 0, CAP_GROUP, NULL, INFO},
+                                           {NULL, 0, 0, CAP_TEXT, NULL, NULL}};
 
 enum { DEPTH_MAX = 8, ELEMENTS_MAX = 24 };
 
 struct level {
     const struct cap_element *table; /* NULL inside a text element */
     const struct cap_element *self;
-    size_t at;                       /* index of the latest child: the sequence never goes back */
+    size_t at; /* index of the latest child: the sequence never goes back */
     int counts[ELEMENTS_MAX];
 };
 
@@ -146,8 +163,9 @@ static const char *value_fault(const struct cap_element *e, struct str v, struct
     case CAP_TIME:
         return is_cap_time(v, &t) ? NULL : "is not a time with a numeric offset and without fractions";
     case CAP_ENUM:
-        return v.n && str_contains(str_of(e->values), str_printf(mem, " " STR_FMT " ", STR_ARG(v))) ? NULL
-                                                                                                  : "is none of its values";
+        return v.n && str_contains(str_of(e->values), str_printf(mem, " " STR_FMT " ", STR_ARG(v)))
+                   ? NULL
+                   : "is none of its values";
     case CAP_CIRCLE:
         return is_circle(v) ? NULL : "is not 'latitude,longitude radius'";
     case CAP_POLYGON:
@@ -219,9 +237,9 @@ static void remember(struct check *c, const char *name, struct str v)
     const struct {
         const char *name;
         struct str *to;
-    } kept[] = {{"identifier", &c->identifier}, {"sender", &c->sender}, {"status", &c->status},
-                {"msgType", &c->message}, {"scope", &c->scope}, {"restriction", &c->restriction},
-                {"addresses", &c->addresses}, {"references", &c->references}};
+    } kept[] = {{"identifier", &c->identifier}, {"sender", &c->sender},        {"status", &c->status},
+                {"msgType", &c->message},       {"scope", &c->scope},          {"restriction", &c->restriction},
+                {"addresses", &c->addresses},   {"references", &c->references}};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         if (strcmp(kept[i].name, name) == 0)
             *kept[i].to = str_copy(&c->mem, v);
@@ -255,8 +273,8 @@ static bool are_references(struct str refs)
         return false;
     while (refs.n) {
         str_cut(refs, ' ', &one, &refs);
-        if (!str_cut(one, ',', &sender, &rest) || !str_cut(rest, ',', &identifier, &sent) || !is_reference_safe(sender) ||
-            !is_reference_safe(identifier) || !is_cap_time(sent, &t))
+        if (!str_cut(one, ',', &sender, &rest) || !str_cut(rest, ',', &identifier, &sent) ||
+            !is_reference_safe(sender) || !is_reference_safe(identifier) || !is_cap_time(sent, &t))
             return false;
     }
     return true;

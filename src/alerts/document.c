@@ -59,12 +59,12 @@ static void infos_fill(struct cap_alert *a, const struct warning *w, const struc
     struct str description = is_context ? STR("description.context") : STR("description");
     for (size_t i = 0; i < sizeof LANGUAGES / sizeof LANGUAGES[0]; i++) {
         const char *lang = LANGUAGES[i];
-        a->infos[a->infos_n++] = (struct cap_info){
-            .language = str_of(lang),
-            .event = code_list_label(words, event, lang),
-            .headline = fill(code_list_label(words, headline, lang), values, mem),
-            .description = fill(code_list_label(words, description, lang), values, mem),
-            .instruction = code_list_label(words, STR("instruction"), lang)};
+        a->infos[a->infos_n++] =
+            (struct cap_info){.language = str_of(lang),
+                              .event = code_list_label(words, event, lang),
+                              .headline = fill(code_list_label(words, headline, lang), values, mem),
+                              .description = fill(code_list_label(words, description, lang), values, mem),
+                              .instruction = code_list_label(words, STR("instruction"), lang)};
     }
 }
 
@@ -82,11 +82,21 @@ enum rc warning_document_make(const struct warning *w, const struct warning_deci
     if (str_is_equal(w->scope, STR("Public")))
         warning_make_coarse(&shown); /* W3: the document leaves the instance */
     struct str scope = str_copy(mem, w->scope), id = uuid_format(mem, w->public_id);
-    struct cap_alert a = {.identifier = identifier_of(w, mem), .sender = d->sender, .sent = w->decided,
-                          .expires = w->expires, .status = alert_status_name(w->status), .message = "Alert",
-                          .scope = scope.p, .urgency = "Expected", .severity = "Unknown", .certainty = "Possible",
-                          .sender_name = STR("Fane"), .area = shown.area, .lat_deg = shown.lat_deg,
-                          .lon_deg = shown.lon_deg, .radius_km = shown.radius_km};
+    struct cap_alert a = {.identifier = identifier_of(w, mem),
+                          .sender = d->sender,
+                          .sent = w->decided,
+                          .expires = w->expires,
+                          .status = alert_status_name(w->status),
+                          .message = "Alert",
+                          .scope = scope.p,
+                          .urgency = "Expected",
+                          .severity = "Unknown",
+                          .certainty = "Possible",
+                          .sender_name = STR("Fane"),
+                          .area = shown.area,
+                          .lat_deg = shown.lat_deg,
+                          .lon_deg = shown.lon_deg,
+                          .radius_km = shown.radius_km};
     if (str_is_equal(w->scope, STR("Restricted")))
         a.restriction = STR("For organisations that protect religious sites and the sites in the area");
     if (str_is_equal(w->scope, STR("Private")))
@@ -112,9 +122,10 @@ static void entry_write(struct xml_out *x, const struct warning *w, struct str b
     struct str id = uuid_format(mem, w->public_id);
     xml_begin(x, "entry");
     xml_put(x, "id", identifier_of(w, mem));
-    xml_put(x, "title", w->status == ALERT_ACTUAL
-                            ? w->headline
-                            : str_printf(mem, "[%s] " STR_FMT, alert_status_name(w->status), STR_ARG(w->headline)));
+    xml_put(x, "title",
+            w->status == ALERT_ACTUAL
+                ? w->headline
+                : str_printf(mem, "[%s] " STR_FMT, alert_status_name(w->status), STR_ARG(w->headline)));
     xml_put(x, "updated", instant_format_s(mem, w->decided));
     xml_put(x, "published", instant_format_s(mem, w->decided));
     xml_put(x, "summary", w->area);
@@ -138,8 +149,8 @@ enum rc warnings_feed(struct store_tx *tx, struct str base_url, struct str sende
     struct buf b;
     struct xml_out x;
     struct instant updated = {0};
-    struct warning_query q = {.state = STR("approved"), .is_public = true, .alive_at_us = clock_now().us,
-                              .limit = WARNINGS_PAGE_MAX};
+    struct warning_query q = {
+        .state = STR("approved"), .is_public = true, .alive_at_us = clock_now().us, .limit = WARNINGS_PAGE_MAX};
     TRY(warning_store_list(tx, &q, mem, &items, &n, &matched, err));
     for (size_t i = 0; i < n; i++)
         if (items[i].decided.us > updated.us)
@@ -160,7 +171,8 @@ enum rc warnings_feed(struct store_tx *tx, struct str base_url, struct str sende
     xml_attr(&x, "href", str_printf(mem, STR_FMT "/feeds/alerts.atom", STR_ARG(base_url)));
     xml_end(&x);
     for (size_t i = 0; i < n; i++) {
-        struct policy_object object = {.kind = POLICY_WARNING, .is_approved = true,
+        struct policy_object object = {.kind = POLICY_WARNING,
+                                       .is_approved = true,
                                        .is_scope_public = str_is_equal(items[i].scope, STR("Public"))};
         struct viewer everyone = VIEWER_PUBLIC;
         if (policy_view(&everyone, &object) != VIEW_DENIED)

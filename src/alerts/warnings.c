@@ -39,11 +39,14 @@ static void digest_text(struct sha256_state *s, struct str text)
 struct sha256 warning_digest(const struct warning_row *row)
 {
     const struct warning *w = &row->w;
-    const struct str texts[] = {w->subject, str_of(alert_status_name(w->status)), w->headline, w->evidence, w->area,
-                                w->state, w->scope, w->decided_name, w->reason, row->cap};
+    const struct str texts[] = {w->subject,  str_of(alert_status_name(w->status)),
+                                w->headline, w->evidence,
+                                w->area,     w->state,
+                                w->scope,    w->decided_name,
+                                w->reason,   row->cap};
     const double reals[] = {w->lat_deg, w->lon_deg, w->radius_km, w->expected, w->p};
-    const int64_t numbers[] = {(int64_t)w->code, w->start_day, w->end_day, w->observed, w->created.us, w->decided.us,
-                               w->expires.us};
+    const int64_t numbers[] = {(int64_t)w->code, w->start_day,  w->end_day,   w->observed,
+                               w->created.us,    w->decided.us, w->expires.us};
     struct sha256_state s;
     sha256_begin(&s);
     sha256_add(&s, w->id.b, sizeof w->id.b);
@@ -63,7 +66,8 @@ enum rc warnings_draft(struct store_tx *tx, const struct warning *draft, struct 
     struct warning_row row = {.w = *draft};
     bool found;
     if (draft->subject.n == 0 || draft->evidence.n > WARNING_EVIDENCE_MAX)
-        return err_set(err, RC_INVALID, "a draft needs a subject, and evidence of at most %d bytes", WARNING_EVIDENCE_MAX);
+        return err_set(err, RC_INVALID, "a draft needs a subject, and evidence of at most %d bytes",
+                       WARNING_EVIDENCE_MAX);
     TRY(warning_store_by_subject(tx, draft->subject, id, &found, err));
     *is_new = !found;
     if (found)
@@ -77,7 +81,10 @@ enum rc warnings_draft(struct store_tx *tx, const struct warning *draft, struct 
     row.w.scope = row.w.reason = row.w.decided_name = STR("");
     row.w.decided = row.w.expires = (struct instant){0};
     row.w.decided_by = (struct uuid){{0}};
-    struct ledger_event ev = {.action = "warning.draft", .object_kind = "warning", .object = row.w.id, .at = now,
+    struct ledger_event ev = {.action = "warning.draft",
+                              .object_kind = "warning",
+                              .object = row.w.id,
+                              .at = now,
                               .digest = warning_digest(&row)};
     TRY(warning_store_insert(tx, &row.w, err));
     *id = row.w.id;
@@ -105,8 +112,8 @@ static enum view apply_policy(const struct viewer *viewer, struct warning *w)
     return view;
 }
 
-enum rc warnings_list(struct store_tx *tx, const struct viewer *viewer, struct str state, struct str cursor, size_t limit,
-                      struct arena *mem, struct warning_page *out, struct err *err)
+enum rc warnings_list(struct store_tx *tx, const struct viewer *viewer, struct str state, struct str cursor,
+                      size_t limit, struct arena *mem, struct warning_page *out, struct err *err)
 {
     struct warning_page page = {0};
     struct warning *items;
@@ -238,12 +245,16 @@ static enum rc decide_fn(struct store_tx *tx, void *ctx, struct err *err)
         row.w.expires = (struct instant){now.us + WARNING_VALID_DAYS * DAY_US};
         TRY(warning_document_make(&row.w, x->d, &x->mem, &row.cap, err));
     }
-    struct ledger_event ev = {
-        .action = x->is_approval ? "warning.approve" : "warning.reject", .object_kind = "warning", .object = row.w.id,
-        .actor = x->viewer->account, .at = now, .digest = warning_digest(&row),
-        .detail = x->is_approval ? str_printf(&x->mem, "{\"scope\":\"" STR_FMT "\",\"status\":\"%s\"}",
-                                              STR_ARG(row.w.scope), alert_status_name(row.w.status))
-                                 : STR("")};
+    struct ledger_event ev = {.action = x->is_approval ? "warning.approve" : "warning.reject",
+                              .object_kind = "warning",
+                              .object = row.w.id,
+                              .actor = x->viewer->account,
+                              .at = now,
+                              .digest = warning_digest(&row),
+                              .detail = x->is_approval
+                                            ? str_printf(&x->mem, "{\"scope\":\"" STR_FMT "\",\"status\":\"%s\"}",
+                                                         STR_ARG(row.w.scope), alert_status_name(row.w.status))
+                                            : STR("")};
     TRY(warning_store_decide(tx, &row, err));
     return ledger_append(tx, &ev, err);
 }

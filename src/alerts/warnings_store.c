@@ -12,14 +12,27 @@
 
 enum rc warning_store_insert(struct store_tx *tx, const struct warning *w, struct err *err)
 {
-    static const struct store_sql SQL = {
-        .common = "INSERT INTO warning (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-                  " ?15, ?16, ?17, 'draft', '', NULL, '', NULL, NULL, '', '')"};
-    struct store_arg args[] = {SA_UUID(w->id), SA_UUID(w->public_id), SA_INT(w->code), SA_TEXT(w->subject),
-                               SA_TEXT(str_of(alert_status_name(w->status))), SA_TEXT(w->headline), SA_TEXT(w->evidence),
-                               SA_TEXT(w->area), SA_REAL(w->lat_deg), SA_REAL(w->lon_deg), SA_REAL(w->radius_km),
-                               SA_INT(w->start_day), SA_INT(w->end_day), SA_INT(w->observed), SA_REAL(w->expected),
-                               SA_REAL(w->p), SA_TIME(w->created)};
+    static const struct store_sql SQL = {.common =
+                                             "INSERT INTO warning (" COLUMNS
+                                             ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                                             " ?15, ?16, ?17, 'draft', '', NULL, '', NULL, NULL, '', '')"};
+    struct store_arg args[] = {SA_UUID(w->id),
+                               SA_UUID(w->public_id),
+                               SA_INT(w->code),
+                               SA_TEXT(w->subject),
+                               SA_TEXT(str_of(alert_status_name(w->status))),
+                               SA_TEXT(w->headline),
+                               SA_TEXT(w->evidence),
+                               SA_TEXT(w->area),
+                               SA_REAL(w->lat_deg),
+                               SA_REAL(w->lon_deg),
+                               SA_REAL(w->radius_km),
+                               SA_INT(w->start_day),
+                               SA_INT(w->end_day),
+                               SA_INT(w->observed),
+                               SA_REAL(w->expected),
+                               SA_REAL(w->p),
+                               SA_TIME(w->created)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
 
@@ -102,9 +115,14 @@ enum rc warning_store_decide(struct store_tx *tx, const struct warning_row *row,
                   " expires_us = ?7, reason = ?8, cap = ?9 WHERE id = ?1 AND state = 'draft'"};
     const struct warning *w = &row->w;
     int64_t changed;
-    struct store_arg args[] = {SA_UUID(w->id), SA_TEXT(w->state), SA_TEXT(w->scope), SA_UUID(w->decided_by),
-                               SA_TEXT(w->decided_name), SA_TIME(w->decided),
-                               w->expires.us ? SA_TIME(w->expires) : SA_NULL, SA_TEXT(w->reason),
+    struct store_arg args[] = {SA_UUID(w->id),
+                               SA_TEXT(w->state),
+                               SA_TEXT(w->scope),
+                               SA_UUID(w->decided_by),
+                               SA_TEXT(w->decided_name),
+                               SA_TIME(w->decided),
+                               w->expires.us ? SA_TIME(w->expires) : SA_NULL,
+                               SA_TEXT(w->reason),
                                SA_TEXT(row->cap.p ? row->cap : STR(""))};
     TRY(store_exec(tx, &SQL, args, SA_N(args), &changed, err));
     return changed == 1 ? RC_OK : err_set(err, RC_CONFLICT, "somebody else decided on this warning");
@@ -134,16 +152,20 @@ enum rc warning_store_list(struct store_tx *tx, const struct warning_query *q, s
                            size_t *n, int64_t *matched, struct err *err)
 {
     static const struct store_sql COUNT = {.common = "SELECT count(*) FROM warning WHERE" WHERE};
-    static const struct store_sql PAGE = {
-        .common = "SELECT " COLUMNS " FROM warning WHERE" WHERE " AND (created_us, public_id) < (?4, ?5)"
-                  " ORDER BY created_us DESC, public_id DESC LIMIT ?6"};
+    static const struct store_sql PAGE = {.common = "SELECT " COLUMNS " FROM warning WHERE" WHERE
+                                                    " AND (created_us, public_id) < (?4, ?5)"
+                                                    " ORDER BY created_us DESC, public_id DESC LIMIT ?6"};
     int64_t us;
     struct uuid id;
     struct store_rows *rows;
     struct warning_row row;
     TRY(cursor_read(q->cursor, &us, &id, err));
-    struct store_arg args[] = {SA_TEXT(q->state.p ? q->state : STR("")), SA_INT(q->is_public), SA_INT(q->alive_at_us),
-                               SA_INT(us), SA_UUID(id), SA_INT(q->limit)};
+    struct store_arg args[] = {SA_TEXT(q->state.p ? q->state : STR("")),
+                               SA_INT(q->is_public),
+                               SA_INT(q->alive_at_us),
+                               SA_INT(us),
+                               SA_UUID(id),
+                               SA_INT(q->limit)};
     TRY(store_get_int(tx, &COUNT, args, 3, matched, err));
     struct warning *items = ARENA_NEW_N(mem, struct warning, q->limit);
     size_t got = 0;
@@ -158,8 +180,9 @@ enum rc warning_store_list(struct store_tx *tx, const struct warning_query *q, s
     return RC_OK;
 }
 
-enum rc warning_store_each(struct store_tx *tx, enum rc (*fn)(void *ctx, const struct warning_row *row, struct err *err),
-                           void *ctx, struct err *err)
+enum rc warning_store_each(struct store_tx *tx,
+                           enum rc (*fn)(void *ctx, const struct warning_row *row, struct err *err), void *ctx,
+                           struct err *err)
 {
     static const struct store_sql SQL = {.common = "SELECT " COLUMNS " FROM warning ORDER BY id"};
     struct store_rows *rows;

@@ -27,7 +27,8 @@ static enum rc check_role(const struct api_call *call, struct err *err)
         return RC_OK;
     if (call->viewer.role == ROLE_PUBLIC)
         return err_set(err, RC_UNAUTHENTICATED, "Sign in to do this.");
-    return err_set(err, RC_DENIED, "This needs the role %s; yours is %s.", role_name(least), role_name(call->viewer.role));
+    return err_set(err, RC_DENIED, "This needs the role %s; yours is %s.", role_name(least),
+                   role_name(call->viewer.role));
 }
 
 /* "https://host:port" against the Host header: the scheme is a proxy's business. */

@@ -31,9 +31,9 @@ typedef enum rc (*api_handler)(struct api_call *call, struct err *err);
 /* Whom a route is open to. What of an object they may see is the policy's. */
 enum api_access { API_OPEN, API_REVIEWER, API_COORDINATOR };
 enum {
-    API_INLINE = 1,   /* answers from memory: may run in a thread that serves connections */
-    API_NO_CSRF = 2,  /* changes state without a session (P3) */
-    API_ANY_TYPE = 4, /* the body is JSON whatever Content-Type says */
+    API_INLINE = 1,    /* answers from memory: may run in a thread that serves connections */
+    API_NO_CSRF = 2,   /* changes state without a session (P3) */
+    API_ANY_TYPE = 4,  /* the body is JSON whatever Content-Type says */
     API_ANY_VIEWER = 8 /* the answer is the same for everyone: the cookie is not looked at */
 };
 struct api_route {
@@ -50,8 +50,8 @@ size_t api_routes_count(void);
 struct api_match {
     const struct api_route *route; /* NULL: no route of this method */
     struct str segments[API_SEGMENTS_MAX];
-    bool is_path_known;            /* some route has this path */
-    const char *allow;             /* methods of that path, when route is NULL */
+    bool is_path_known; /* some route has this path */
+    const char *allow;  /* methods of that path, when route is NULL */
 };
 struct api_match api_routes_match(enum http_method method, struct str path);
 
@@ -63,20 +63,20 @@ struct api_server {
     struct ogc_room *ogc;
     struct tile_rooms *tiles;
     struct ground_room *ground;
-    struct vocab *words;          /* of religions and kinds */
+    struct vocab *words; /* of religions and kinds */
     struct code_list *report_types;
     struct http_prepared **files; /* by asset index; NULL for what is not served */
     size_t files_n;
-    struct http_prepared *framed; /* the page for /embed; NULL when there is no web app */
+    struct http_prepared *framed;             /* the page for /embed; NULL when there is no web app */
     struct str vocab, vocab_gzip, vocab_etag; /* the answer of /api/v1/vocab, made at start */
     struct arena mem;
     bool cookie_is_secure;
-    char url[256];                /* what absolute addresses begin with */
-    char sender[128];             /* of alerts: fane@ and the host */
+    char url[256];    /* what absolute addresses begin with */
+    char sender[128]; /* of alerts: fane@ and the host */
     _Atomic int logins;
-    _Atomic bool is_watching;     /* a run asked for over HTTP is under way */
-    const char **route_names;     /* "GET /api/v1/sites", by route */
-    _Atomic bool is_ready;        /* all of the above is set; until then requests are told to come again */
+    _Atomic bool is_watching; /* a run asked for over HTTP is under way */
+    const char **route_names; /* "GET /api/v1/sites", by route */
+    _Atomic bool is_ready;    /* all of the above is set; until then requests are told to come again */
 };
 
 struct api_call {
@@ -89,7 +89,7 @@ struct api_call {
     struct viewer viewer;
     struct session session; /* when viewer is not the public */
     struct arena *mem;
-    struct buf buf;    /* of the JSON being written */
+    struct buf buf; /* of the JSON being written */
     struct json_out json;
 };
 
@@ -110,14 +110,16 @@ MUST_CHECK enum rc api_number(const struct api_call *call, const char *name, dou
 /* 0 or 1; false when not given. */
 /* Header Idempotency-Key, drawn once for a sending and kept for its retries. */
 enum { API_KEY_BYTES = 16 };
-MUST_CHECK enum rc api_sending_key(const struct api_call *call, uint8_t bits[API_KEY_BYTES], bool *has, struct err *err);
+MUST_CHECK enum rc api_sending_key(const struct api_call *call, uint8_t bits[API_KEY_BYTES], bool *has,
+                                   struct err *err);
 MUST_CHECK enum rc api_flag(const struct api_call *call, const char *name, bool *out, struct err *err);
 /* Refuses a parameter that is not in the list, so that a typing error is not silently no filter. */
 MUST_CHECK enum rc api_known_params(const struct api_call *call, const char *const *names, size_t n, struct err *err);
 /* A segment that must be a public id; anything else is not found. */
 MUST_CHECK enum rc api_id(struct str segment, struct uuid *out, struct err *err);
 #define API_KNOWN(call, err, ...)                                                                                      \
-    api_known_params((call), (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), (err))
+    api_known_params((call), (const char *const[]){__VA_ARGS__},                                                       \
+                     sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), (err))
 
 /* z/x/y from the segments; not found when there is no such tile. */
 MUST_CHECK enum rc api_tile_query(const struct api_call *call, struct tiles_query *q, struct err *err);
@@ -145,7 +147,7 @@ MUST_CHECK enum rc api_same_origin(const struct api_call *call, struct err *err)
 /* ---- files.c ---- */
 /* What a page of ours may load: itself only. */
 #define API_PAGE_LOADS                                                                                                 \
-    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "                                    \
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; "                                     \
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
 void api_files_prepare(struct api_server *s, const struct http_app *http);
 void api_files_free(struct api_server *s);

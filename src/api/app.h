@@ -31,20 +31,20 @@ struct app {
     struct ledger *ledger;
     struct vault *vault;
     struct people *people;
-    struct atlas_ref *atlas;    /* the current image of the registry; empty tiles until it holds one */
-    struct search *search;      /* NULL: there is none, and /api/v1/search says so */
+    struct atlas_ref *atlas; /* the current image of the registry; empty tiles until it holds one */
+    struct search *search;   /* NULL: there is none, and /api/v1/search says so */
     /* Returns when every projection shows what the store holds now; NULL: there are none that lag. */
     enum rc (*sites_changed)(void *ctx, struct err *err);
     void *sites_changed_ctx;
-    const char *public_url;     /* "https://fane.example", no slash at the end; NULL: where it listens */
-    const char *sender;         /* of CAP documents, as CAP wants it; NULL: fane@ and the host of the address */
-    size_t proof_waiting;       /* requests in the queue from which a report needs a proof of work; 0: 512 */
+    const char *public_url; /* "https://fane.example", no slash at the end; NULL: where it listens */
+    const char *sender;     /* of CAP documents, as CAP wants it; NULL: fane@ and the host of the address */
+    size_t proof_waiting;   /* requests in the queue from which a report needs a proof of work; 0: 512 */
 };
 
 struct api_options {
-    const char *listen; /* ADDR:PORT, port 0 for any */
+    const char *listen;                                /* ADDR:PORT, port 0 for any */
     int threads, workers, connections_max, request_ms; /* 0: the defaults of net/net.h */
-    int stop_ms;        /* how long a stop waits for answers to be taken; 0: 10,000 */
+    int stop_ms;                                       /* how long a stop waits for answers to be taken; 0: 10,000 */
     /* Called once it listens. */
     void (*ready)(void *ctx, const char *where, int port);
     /* About once a second while it serves. */

@@ -91,7 +91,8 @@ const struct ground *ground_room_get(struct ground_room *r, const struct atlas *
     struct atlas_info info;
     atlas_info(a, &info);
     pthread_mutex_lock(&r->lock);
-    while (r->is_making && (!r->now || r->now->generation != info.generation)) /* what was hidden is not counted meanwhile */
+    while (r->is_making &&
+           (!r->now || r->now->generation != info.generation)) /* what was hidden is not counted meanwhile */
         pthread_cond_wait(&r->made, &r->lock);
     if ((!r->now || r->now->generation != info.generation) && !r->is_making)
         make(r, a, &info);
@@ -168,7 +169,8 @@ static void write_list(struct api_call *call, const struct ground_cell *cells, s
     json_begin_array(j);
     for (size_t i = 0; i < n; i++)
         write_cell(j, &cells[i]);
-    api_page_end(j, next == UINT32_MAX ? STR_NONE : str_printf(call->mem, "%lu", (unsigned long)next), (int64_t)matched);
+    api_page_end(j, next == UINT32_MAX ? STR_NONE : str_printf(call->mem, "%lu", (unsigned long)next),
+                 (int64_t)matched);
     api_json_end(call, 200);
 }
 

@@ -5,7 +5,7 @@
 #include "api/metrics.h"
 
 /* Upper bounds in microseconds: a cached tile is far below the first, a sign-in between the last ones. */
-static const int64_t BOUNDS_US[METRICS_BUCKETS] = {100,   250,    500,    1000,   2500,    5000,    10000,
+static const int64_t BOUNDS_US[METRICS_BUCKETS] = {100,   250,   500,    1000,   2500,    5000,    10000,
                                                    25000, 50000, 100000, 250000, 1000000, 5000000, 30000000};
 
 void metrics_count(struct api_metrics *m, size_t route, int status, int64_t took_us)
@@ -21,7 +21,7 @@ void metrics_count(struct api_metrics *m, size_t route, int status, int64_t took
 
 static void write_counts(struct route_metrics *r, const char *name, struct buf *out)
 {
-    for (int class = 1; class <= 5; class++) {
+    for (int class = 1; class <= 5; class ++) {
         int64_t n = atomic_load(&r->by_class[class]);
         if (n)
             buf_printf(out, "fane_http_requests_total{route=\"%s\",status=\"%dxx\"} %lld\n", name, class, (long long)n);
@@ -38,8 +38,8 @@ static void write_histogram(struct route_metrics *r, const char *name, struct bu
     int64_t below = 0;
     for (int i = 0; i < METRICS_BUCKETS; i++) {
         below += atomic_load(&r->bucket[i]);
-        buf_printf(out, "fane_http_request_seconds_bucket{route=\"%s\",le=\"%g\"} %lld\n", name, (double)BOUNDS_US[i] / 1e6,
-                   (long long)below);
+        buf_printf(out, "fane_http_request_seconds_bucket{route=\"%s\",le=\"%g\"} %lld\n", name,
+                   (double)BOUNDS_US[i] / 1e6, (long long)below);
     }
     below += atomic_load(&r->bucket[METRICS_BUCKETS]);
     buf_printf(out, "fane_http_request_seconds_bucket{route=\"%s\",le=\"+Inf\"} %lld\n", name, (long long)below);
@@ -68,9 +68,12 @@ void metrics_write(struct api_metrics *m, const char *const *names, size_t names
     buf_add_z(out, "# HELP fane_http_request_seconds From complete headers to the answer made.\n"
                    "# TYPE fane_http_request_seconds histogram\n");
     each_route(m, names, names_n, out, write_histogram);
-    write_one(out, "fane_reports_received_total", "counter", "Reports made durable.", atomic_load(&m->reports_received));
-    write_one(out, "fane_reports_refused_total", "counter", "Reports refused as not valid.", atomic_load(&m->reports_refused));
-    write_one(out, "fane_proofs_asked_total", "counter", "Reports answered with a challenge.", atomic_load(&m->proofs_asked));
+    write_one(out, "fane_reports_received_total", "counter", "Reports made durable.",
+              atomic_load(&m->reports_received));
+    write_one(out, "fane_reports_refused_total", "counter", "Reports refused as not valid.",
+              atomic_load(&m->reports_refused));
+    write_one(out, "fane_proofs_asked_total", "counter", "Reports answered with a challenge.",
+              atomic_load(&m->proofs_asked));
     write_one(out, "fane_proofs_accepted_total", "counter", "Challenges met.", atomic_load(&m->proofs_accepted));
     write_one(out, "fane_http_waiting", "gauge", "Requests in the work queue.", (int64_t)g->waiting);
     write_one(out, "fane_store_commits_total", "counter", "Durable commits.", g->store.commits);

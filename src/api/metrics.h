@@ -15,7 +15,7 @@
 enum { METRICS_ROUTES_MAX = 64, METRICS_BUCKETS = 14 };
 
 struct route_metrics {
-    _Atomic int64_t by_class[6]; /* 1xx .. 5xx at 1..5 */
+    _Atomic int64_t by_class[6];                 /* 1xx .. 5xx at 1..5 */
     _Atomic int64_t bucket[METRICS_BUCKETS + 1]; /* the last: over the largest bound */
     _Atomic int64_t sum_us;
 };

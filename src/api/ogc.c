@@ -23,12 +23,11 @@
 
 enum { OPENAPI_MAX = 1 << 20 };
 
-static const char *const CONFORMS[] = {
-    FEATURES_1 "core",       FEATURES_1 "geojson",
-    FEATURES_1 "html",       FEATURES_1 "oas30",
-    FEATURES_3 "queryables", FEATURES_3 "queryables-query-parameters",
-    FEATURES_3 "filter",     FEATURES_3 "features-filter",
-    CQL2 "cql2-text",        CQL2 "basic-cql2"};
+static const char *const CONFORMS[] = {FEATURES_1 "core",       FEATURES_1 "geojson",
+                                       FEATURES_1 "html",       FEATURES_1 "oas30",
+                                       FEATURES_3 "queryables", FEATURES_3 "queryables-query-parameters",
+                                       FEATURES_3 "filter",     FEATURES_3 "features-filter",
+                                       CQL2 "cql2-text",        CQL2 "basic-cql2"};
 enum { CONFORMS_N = sizeof CONFORMS / sizeof CONFORMS[0] };
 
 const struct ogc_about OGC_ABOUT[2] = {
@@ -236,12 +235,14 @@ static void put_collection(struct json_out *j, const struct api_call *call, enum
     ogc_put_link(j, "items", GEOJSON, a->title, ogc_url(call, "/collections/%s/items?f=json", a->id));
     ogc_put_link(j, "items", "text/html", a->title, ogc_url(call, "/collections/%s/items?f=html", a->id));
     if (c == OGC_SITES)
-        ogc_put_link(j, QUERYABLES, SCHEMA, "What a filter may ask for", ogc_url(call, "/collections/sites/queryables"));
+        ogc_put_link(j, QUERYABLES, SCHEMA, "What a filter may ask for",
+                     ogc_url(call, "/collections/sites/queryables"));
     json_end_array(j);
     json_end_object(j);
 }
 
-static void describe_collection(struct xml_out *x, const struct api_call *call, enum ogc_collection c, struct str credit)
+static void describe_collection(struct xml_out *x, const struct api_call *call, enum ogc_collection c,
+                                struct str credit)
 {
     const struct ogc_about *a = &OGC_ABOUT[c];
     xml_put(x, "p", str_of(a->text));

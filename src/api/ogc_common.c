@@ -37,7 +37,8 @@ static double q_of(struct str params)
 
 static bool is_json_type(struct str type)
 {
-    return str_is_equal_nocase(type, STR("application/json")) || str_is_equal_nocase(type, STR("application/geo+json")) ||
+    return str_is_equal_nocase(type, STR("application/json")) ||
+           str_is_equal_nocase(type, STR("application/geo+json")) ||
            str_is_equal_nocase(type, STR("application/schema+json")) ||
            str_is_equal_nocase(type, STR("application/vnd.oai.openapi+json"));
 }
@@ -227,7 +228,8 @@ void ogc_html_end(const struct api_call *call, struct xml_out *x)
     xml_end(x); /* main */
     xml_begin(x, "footer");
     xml_begin(x, "p");
-    ogc_html_link(x, ogc_same_url(call, STR("json"), http_query_or_empty(call->req, "cursor")), STR("This page as JSON"));
+    ogc_html_link(x, ogc_same_url(call, STR("json"), http_query_or_empty(call->req, "cursor")),
+                  STR("This page as JSON"));
     xml_end(x);
     xml_end(x);
     xml_end(x); /* body */

@@ -87,7 +87,8 @@ static enum rc check_datetime(const struct api_call *call, struct err *err)
     bool open_tail = is_interval && (tail.n == 0 || str_is_equal(tail, STR("..")));
     bool ok = (open_head || read_instant(head, &from)) && (!is_interval || open_tail || read_instant(tail, &to));
     if (!ok || from > to || (open_head && open_tail))
-        return err_set(err, RC_INVALID, "datetime: as 2026-03-31T12:00:00Z, or two with / between, one of them may be ..");
+        return err_set(err, RC_INVALID,
+                       "datetime: as 2026-03-31T12:00:00Z, or two with / between, one of them may be ..");
     return RC_OK;
 }
 
@@ -335,7 +336,8 @@ static void areas_table(struct xml_out *x, const struct items *it)
     head_row(x, HEAD, 4);
     for (size_t i = 0; i < it->areas.n; i++) {
         const struct area_item *a = &it->areas.items[i];
-        const struct str cells[] = {a->info.name.n ? a->info.name : a->id, level_word(a), a->info.country, a->info.code};
+        const struct str cells[] = {a->info.name.n ? a->info.name : a->id, level_word(a), a->info.country,
+                                    a->info.code};
         item_row(x, ogc_url(it->call, "/collections/areas/items/" STR_FMT, STR_ARG(a->id)), cells, 4);
     }
 }

@@ -9,7 +9,13 @@
 
 #include "base/rng.h"
 
-enum { RANDOM_N = 16, SIGNED_N = RANDOM_N + 8 + 1, MAC_N = 16, CHALLENGE_N = SIGNED_N + MAC_N, SETS = PROOF_USED_MAX / 8 };
+enum {
+    RANDOM_N = 16,
+    SIGNED_N = RANDOM_N + 8 + 1,
+    MAC_N = 16,
+    CHALLENGE_N = SIGNED_N + MAC_N,
+    SETS = PROOF_USED_MAX / 8
+};
 
 /* Used challenges: sets of eight slots chosen by the challenge's own random bytes, the oldest of a set replaced. */
 struct proof_used {

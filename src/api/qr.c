@@ -10,7 +10,7 @@
 #include "sites/sites.h"
 
 enum {
-    QUIET = 4,             /* modules left empty on every side, ISO/IEC 18004 section 6.3.8 */
+    QUIET = 4,              /* modules left empty on every side, ISO/IEC 18004 section 6.3.8 */
     ADDRESS_BYTES_MAX = 400 /* public addresses are under 256; a code of more could not be read from paper */
 };
 
@@ -33,10 +33,11 @@ static void write_modules(struct buf *b, const QRcode *code)
 static void write_svg(struct buf *b, const QRcode *code)
 {
     int side = code->width + 2 * QUIET;
-    buf_printf(b,
-               "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-               "shape-rendering=\"crispEdges\"><rect width=\"%d\" height=\"%d\" fill=\"#fff\"/><path fill=\"#000\" d=\"",
-               side, side, side * 8, side * 8, side, side);
+    buf_printf(
+        b,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
+        "shape-rendering=\"crispEdges\"><rect width=\"%d\" height=\"%d\" fill=\"#fff\"/><path fill=\"#000\" d=\"",
+        side, side, side * 8, side * 8, side, side);
     write_modules(b, code);
     buf_add_z(b, "\"/></svg>\n");
 }
@@ -60,8 +61,8 @@ enum rc api_sites_qr(struct api_call *call, struct err *err)
     TRY(sites_find(call->app->store, call->segments[0], &call->viewer, call->mem, &site, err));
     if (sites_view(&call->viewer, site) == VIEW_DENIED)
         return err_set(err, RC_NOT_FOUND, "There is nothing under this address.");
-    struct str address = str_printf(call->mem, "%s/site/" STR_FMT, call->server->url,
-                                    STR_ARG(uuid_format(call->mem, site->public_id)));
+    struct str address =
+        str_printf(call->mem, "%s/site/" STR_FMT, call->server->url, STR_ARG(uuid_format(call->mem, site->public_id)));
     TRY(encode(address, &code, err));
     buf_clear(&call->buf);
     write_svg(&call->buf, code);

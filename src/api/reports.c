@@ -18,12 +18,13 @@ static void ask_for_proof(struct api_call *call, int bits, const char *what)
     struct json_out j;
     struct str challenge = proof_challenge(&call->server->proof, bits, clock_now(), call->mem);
     buf_init(&b, 0);
-    problem_write(&b, 429, problem_title(429), "proof-needed",
-                  str_printf(call->mem,
-                             "Many %ss are coming in. Find a nonce so that SHA-256 of challenge:nonce begins with `bits` "
-                             "zero bits, and send the %s again with \"proof\": {\"challenge\", \"nonce\"}.",
-                             what, what),
-                  &j);
+    problem_write(
+        &b, 429, problem_title(429), "proof-needed",
+        str_printf(call->mem,
+                   "Many %ss are coming in. Find a nonce so that SHA-256 of challenge:nonce begins with `bits` "
+                   "zero bits, and send the %s again with \"proof\": {\"challenge\", \"nonce\"}.",
+                   what, what),
+        &j);
     json_key(&j, "proof");
     json_begin_object(&j);
     json_put_str(&j, "algorithm", STR("sha-256"));
@@ -125,8 +126,8 @@ struct listing {
 static enum rc read_page(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct listing *l = ctx;
-    return reports_list(tx, l->call->app->vault, &l->call->viewer, l->state, l->cursor, l->limit, l->call->mem, &l->page,
-                        err);
+    return reports_list(tx, l->call->app->vault, &l->call->viewer, l->state, l->cursor, l->limit, l->call->mem,
+                        &l->page, err);
 }
 
 static void write_report(struct json_out *j, const struct report *r, struct arena *mem)

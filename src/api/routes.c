@@ -119,7 +119,8 @@ static const char *allow_of(unsigned methods)
                                         [1 << HTTP_POST] = "POST",
                                         [1 << HTTP_GET | 1 << HTTP_POST] = "GET, HEAD, POST",
                                         [1 << HTTP_DELETE] = "DELETE",
-                                        [1 << HTTP_GET | 1 << HTTP_POST | 1 << HTTP_DELETE] = "GET, HEAD, POST, DELETE"};
+                                        [1 << HTTP_GET | 1 << HTTP_POST | 1 << HTTP_DELETE] =
+                                            "GET, HEAD, POST, DELETE"};
     const char *text = methods < sizeof TEXTS / sizeof TEXTS[0] ? TEXTS[methods] : NULL;
     return text ? text : "";
 }

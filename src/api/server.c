@@ -96,7 +96,8 @@ static void handle(void *ctx, struct http_request *req, struct http_response *re
         rc = m->route->handle(&call, &err);
     if (rc != RC_OK) {
         if (rc == RC_IO || rc == RC_NOMEM || rc == RC_DAMAGED) /* a fault of ours: its text is for the log only */
-            log_line(LOG_ERROR, "api.error", "route=\"%s\" rc=%s what=\"%s\"", m->route->pattern, rc_name(rc), err.text);
+            log_line(LOG_ERROR, "api.error", "route=\"%s\" rc=%s what=\"%s\"", m->route->pattern, rc_name(rc),
+                     err.text);
         if (rc == RC_UNAUTHENTICATED)
             http_add_header(res, "WWW-Authenticate", STR("Cookie realm=\"fane\""));
         if (rc == RC_DAMAGED)

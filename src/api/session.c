@@ -46,8 +46,9 @@ enum rc api_session_post(struct api_call *call, struct err *err)
     struct session session = {0};
     TRY(api_same_origin(call, err));
     int under_way = atomic_fetch_add(&call->server->logins, 1);
-    enum rc rc = under_way < API_LOGINS_MAX ? login(call, &session, err)
-                                            : err_set(err, RC_BUSY, "Many people are signing in; try again in a moment.");
+    enum rc rc = under_way < API_LOGINS_MAX
+                     ? login(call, &session, err)
+                     : err_set(err, RC_BUSY, "Many people are signing in; try again in a moment.");
     atomic_fetch_sub(&call->server->logins, 1);
     TRY(rc);
     set_cookie(call, str_copy(call->mem, str_of(session.token)), SESSION_MAX_S);

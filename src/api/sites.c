@@ -10,13 +10,7 @@
 #include "sites/ground.h"
 #include "sites/sites_geojson.h"
 
-enum {
-    DEFAULT_LIMIT = 50,
-    INCIDENTS_SHOWN = 50,
-    NEIGHBOURS_SHOWN = 12,
-    NEAR_DEFAULT = 10,
-    NEAR_MAX = 100
-};
+enum { DEFAULT_LIMIT = 50, INCIDENTS_SHOWN = 50, NEIGHBOURS_SHOWN = 12, NEAR_DEFAULT = 10, NEAR_MAX = 100 };
 #define NEIGHBOUR_M 2000.0
 
 enum rc api_sites_list(struct api_call *call, struct err *err)
@@ -187,7 +181,8 @@ static enum rc write_near(struct json_out *j, struct api_call *call, const struc
                           struct err *err)
 {
     struct site *site;
-    enum rc rc = sites_find(call->app->store, uuid_format(call->mem, at->public_id), &call->viewer, call->mem, &site, err);
+    enum rc rc =
+        sites_find(call->app->store, uuid_format(call->mem, at->public_id), &call->viewer, call->mem, &site, err);
     if (rc == RC_NOT_FOUND)
         return RC_OK;
     TRY(rc);
@@ -201,7 +196,8 @@ static enum rc write_near(struct json_out *j, struct api_call *call, const struc
     return RC_OK;
 }
 
-static enum rc write_nearest(struct api_call *call, const struct atlas *a, struct geo_point p, size_t n, struct err *err)
+static enum rc write_nearest(struct api_call *call, const struct atlas *a, struct geo_point p, size_t n,
+                             struct err *err)
 {
     struct geo_near *near = ARENA_NEW_N(call->mem, struct geo_near, n);
     size_t found = atlas_near(a, p, n, near);

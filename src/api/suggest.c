@@ -20,7 +20,8 @@ static enum rc read_names(const json_t *changes, struct arena *mem, struct sugge
     if (json_object_size(names) > SUGGEST_NAMES_MAX)
         return err_set(err, RC_TOO_LARGE, "/changes/names: over %d names", SUGGEST_NAMES_MAX);
     struct site_name *all = ARENA_NEW_N(mem, struct site_name, json_object_size(names) + 1);
-    json_object_foreach(names, lang, text) {
+    json_object_foreach(names, lang, text)
+    {
         if (!json_is_string(text))
             return err_set(err, RC_INVALID, "/changes/names: a name must be a text");
         all[d->names_n++] = (struct site_name){str_of(lang), {json_string_value(text), json_string_length(text)}};
@@ -34,20 +35,22 @@ static enum rc check_members(const json_t *object, const char *at, const char *c
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         size_t i = 0;
         while (i < n && !str_is_equal(str_of(key), str_of(known[i])))
             i++;
         if (i == n)
-            return err_set(err, RC_INVALID, "%s/" STR_FMT ": there is no such member", at, STR_ARG(str_clip(str_of(key), 40)));
+            return err_set(err, RC_INVALID, "%s/" STR_FMT ": there is no such member", at,
+                           STR_ARG(str_clip(str_of(key), 40)));
     }
     return RC_OK;
 }
 
 static enum rc read_changes(const json_t *body, struct arena *mem, struct suggestion_draft *d, struct err *err)
 {
-    static const char *const KNOWN[] = {"names", "religion", "denomination", "kind", "status", "note",
-                                        "closed", "not_religious", "hide"};
+    static const char *const KNOWN[] = {"names", "religion", "denomination",  "kind", "status",
+                                        "note",  "closed",   "not_religious", "hide"};
     static const char AT[] = "/changes";
     json_t *c = NULL;
     TRY(json_in_sub(body, "", "changes", JSON_OPTIONAL, &c, err));

@@ -13,8 +13,14 @@
 #include "geo/geo.h"
 #include "incidents/incidents.h"
 
-enum { MAKERS_KEPT = 64, GRID_ZOOMS = 5, ZOOM_OF_CELLS = 31, POINT_PROPS = 9, TITLE_SHOWN = 200,
-       READ_SHARE = 20 /* reading takes at most a twentieth of the time, however many there are */ };
+enum {
+    MAKERS_KEPT = 64,
+    GRID_ZOOMS = 5,
+    ZOOM_OF_CELLS = 31,
+    POINT_PROPS = 9,
+    TITLE_SHOWN = 200,
+    READ_SHARE = 20 /* reading takes at most a twentieth of the time, however many there are */
+};
 
 struct point {
     uint64_t cell;

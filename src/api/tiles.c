@@ -93,7 +93,8 @@ enum rc api_tiles_sites(struct api_call *call, struct err *err)
     call->res->release = release_blob;
     call->res->release_ctx = (void *)(uintptr_t)blob;
     call->res->etag = str_of(blob->etag);
-    call->res->cache = "public, no-cache"; /* asked for again by ETag each time: what was hidden must not stay on maps */
+    call->res->cache =
+        "public, no-cache"; /* asked for again by ETag each time: what was hidden must not stay on maps */
     return api_tile_answer(call, blob->gzip, err);
 }
 
@@ -120,19 +121,18 @@ enum rc api_tiles_incidents(struct api_call *call, struct err *err)
 }
 
 static const struct tiles_field INCIDENT_FIELDS[] = {
-    {"count", "Number"},  {"id", "String"},           {"title", "String"}, {"date", "String"},
-    {"type", "String"},   {"verification", "String"}, {"coarse", "Boolean"}, {"severity", "Number"},
-    {"killed", "Number"},
+    {"count", "Number"},        {"id", "String"},      {"title", "String"},    {"date", "String"},   {"type", "String"},
+    {"verification", "String"}, {"coarse", "Boolean"}, {"severity", "Number"}, {"killed", "Number"},
 };
 static const struct tiles_layer INCIDENT_LAYERS[] = {
     {"incidents", "Incidents aimed at sites and their people, verified; coarse for the public", INCIDENT_FIELDS, 9},
     {"context", "Conflict events near sites, not aimed at one; coarse for the public", INCIDENT_FIELDS, 9},
 };
 static const struct tiles_field HOTSPOT_FIELDS[] = {
-    {"id", "String"}, {"observed", "Number"}, {"expected", "Number"}, {"p", "Number"}, {"start", "String"}, {"end", "String"},
-    {"stream", "String"}, {"radius_km", "Number"}};
-static const struct tiles_layer HOTSPOT_LAYER = {"hotspots", "Clusters of the latest scan, drawn large enough to be seen",
-                                                 HOTSPOT_FIELDS, 8};
+    {"id", "String"},    {"observed", "Number"}, {"expected", "Number"}, {"p", "Number"},
+    {"start", "String"}, {"end", "String"},      {"stream", "String"},   {"radius_km", "Number"}};
+static const struct tiles_layer HOTSPOT_LAYER = {
+    "hotspots", "Clusters of the latest scan, drawn large enough to be seen", HOTSPOT_FIELDS, 8};
 
 enum rc api_tiles_json(struct api_call *call, struct err *err)
 {

@@ -111,7 +111,8 @@ static void put_account(struct json_out *j, const char *key, struct uuid id, str
 {
     struct account a;
     struct err quiet;
-    bool found = !uuid_is_nil(id) && people_find_account(call->app->people, &VIEWER_SYSTEM, id, call->mem, &a, &quiet) == RC_OK;
+    bool found =
+        !uuid_is_nil(id) && people_find_account(call->app->people, &VIEWER_SYSTEM, id, call->mem, &a, &quiet) == RC_OK;
     json_key(j, key);
     if (found)
         json_str(j, a.name);
@@ -122,8 +123,8 @@ static void put_account(struct json_out *j, const char *key, struct uuid id, str
 static enum rc put_site(struct json_out *j, const char *key, struct uuid id, struct api_call *call, struct err *err)
 {
     struct site *site = NULL;
-    enum rc rc = uuid_is_nil(id) ? RC_NOT_FOUND
-                                 : sites_find_id(call->app->store, id, &call->viewer, call->mem, &site, err);
+    enum rc rc =
+        uuid_is_nil(id) ? RC_NOT_FOUND : sites_find_id(call->app->store, id, &call->viewer, call->mem, &site, err);
     enum view view = rc == RC_OK ? sites_view(&call->viewer, site) : VIEW_DENIED;
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;

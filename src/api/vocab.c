@@ -30,8 +30,7 @@ static void write_labels(struct json_out *j, const json_t *labels)
     const char *lang;
     json_t *text;
     json_begin_object(j);
-    json_object_foreach((json_t *)(uintptr_t)labels, lang, text)
-        json_put_str(j, lang, str_of(json_string_value(text)));
+    json_object_foreach((json_t *)(uintptr_t)labels, lang, text) json_put_str(j, lang, str_of(json_string_value(text)));
     json_end_object(j);
 }
 

@@ -57,7 +57,8 @@ static enum rc read_document(struct store_tx *tx, void *ctx, struct err *err)
 static enum rc read_feed(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct reading *r = ctx;
-    return warnings_feed(tx, str_of(r->call->server->url), str_of(r->call->server->sender), r->call->mem, &r->text, err);
+    return warnings_feed(tx, str_of(r->call->server->url), str_of(r->call->server->sender), r->call->mem, &r->text,
+                         err);
 }
 
 enum rc api_warnings_list(struct api_call *call, struct err *err)
@@ -97,9 +98,8 @@ typedef enum rc (*decide_fn)(struct store *st, const struct viewer *viewer, stru
 static enum rc decide(struct api_call *call, decide_fn fn, enum json_need scope, enum json_need reason, struct err *err)
 {
     json_t *body;
-    struct warning_decision d = {.account = call->session.name,
-                                 .sender = str_of(call->server->sender),
-                                 .base_url = str_of(call->server->url)};
+    struct warning_decision d = {
+        .account = call->session.name, .sender = str_of(call->server->sender), .base_url = str_of(call->server->url)};
     TRY(api_body(call, &body, err));
     enum rc rc = json_in_str(body, "", "scope", scope, SCOPE_MAX, &d.scope, err);
     if (rc == RC_OK)

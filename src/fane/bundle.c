@@ -129,7 +129,8 @@ static enum rc put_bytes(struct writing *w, const char *name, struct str bytes, 
     return put_padding(w, (int64_t)bytes.n, err);
 }
 
-static enum rc copy_in(struct writing *w, int from, const char *path, int64_t size, struct sha256 *digest, struct err *err)
+static enum rc copy_in(struct writing *w, int from, const char *path, int64_t size, struct sha256 *digest,
+                       struct err *err)
 {
     struct sha256_state s;
     int64_t left = size;
@@ -139,7 +140,8 @@ static enum rc copy_in(struct writing *w, int from, const char *path, int64_t si
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return err_set(err, RC_IO, "cannot read %s to its end: %s", path, n < 0 ? strerror(errno) : "it became shorter");
+            return err_set(err, RC_IO, "cannot read %s to its end: %s", path,
+                           n < 0 ? strerror(errno) : "it became shorter");
         sha256_add(&s, w->piece, (size_t)n);
         TRY(put(w, w->piece, (size_t)n, err));
         left -= n;
@@ -185,7 +187,8 @@ static enum rc put_end(struct writing *w, const struct bundle *b, struct arena *
     return put(w, ZERO, sizeof ZERO, err);
 }
 
-static enum rc put_all(struct writing *w, const struct bundle_source *sources, size_t n, struct bundle *b, struct err *err)
+static enum rc put_all(struct writing *w, const struct bundle_source *sources, size_t n, struct bundle *b,
+                       struct err *err)
 {
     struct arena mem;
     enum rc rc = RC_OK;
@@ -338,7 +341,8 @@ static enum rc copy_out(struct reading *r, int to, struct bundle_member *m, stru
         sha256_add(&s, r->piece, n);
         errno = 0;
         if (to >= 0 && write(to, r->piece, n) != (ssize_t)n)
-            return err_set(err, RC_IO, "cannot write %s/%s: %s", r->dir, m->name, errno ? strerror(errno) : "short write");
+            return err_set(err, RC_IO, "cannot write %s/%s: %s", r->dir, m->name,
+                           errno ? strerror(errno) : "short write");
         left -= (int64_t)n;
     }
     m->digest = sha256_end(&s);
@@ -473,9 +477,17 @@ enum rc bundle_scratch_make(const char *path, struct arena *mem, const char **ou
 
 void bundle_scratch_drop(const char *dir)
 {
-    static const char *const NAMES[] = {
-        "fane.db", "fane.db-wal", "fane.db-shm", "ledger/checkpoint", "keys/master.key", "keys/vault.bin",
-        "keys/ledger.key", "keys/ledger.pub", "ledger", "keys", "atlas"};
+    static const char *const NAMES[] = {"fane.db",
+                                        "fane.db-wal",
+                                        "fane.db-shm",
+                                        "ledger/checkpoint",
+                                        "keys/master.key",
+                                        "keys/vault.bin",
+                                        "keys/ledger.key",
+                                        "keys/ledger.pub",
+                                        "ledger",
+                                        "keys",
+                                        "atlas"};
     char path[PATH_SIZE];
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, NAMES[i]) < sizeof path)

@@ -79,7 +79,8 @@ enum rc cli_parse(struct cli *cli, int argc, char **argv, const struct cli_optio
         if (!o)
             o = option_find(common, 2, name);
         if (!o)
-            return err_set(err, RC_INVALID, "fane %s has no option '" STR_FMT "'; see fane help", argv[0], STR_ARG(name));
+            return err_set(err, RC_INVALID, "fane %s has no option '" STR_FMT "'; see fane help", argv[0],
+                           STR_ARG(name));
         if (o->kind == CLI_FLAG && has_value)
             return err_set(err, RC_INVALID, "%s takes no value", o->name);
         if (o->kind != CLI_FLAG && !has_value) {

@@ -20,9 +20,9 @@
 #include "store/store.h"
 
 struct cli {
-    const char *data_dir;  /* --data, else $FANE_DATA, else ./fane-data */
-    bool json;             /* --json */
-    struct arena mem;      /* lives as long as the command */
+    const char *data_dir; /* --data, else $FANE_DATA, else ./fane-data */
+    bool json;            /* --json */
+    struct arena mem;     /* lives as long as the command */
 };
 
 enum cli_kind { CLI_FLAG, CLI_TEXT, CLI_INT, CLI_REAL, CLI_LIST };

@@ -56,10 +56,11 @@ static enum rc report_print(struct cli *cli, const char *path, const struct bund
 
 static enum rc refuse_postgres(const char *dir, struct err *err)
 {
-    return err_set(err, RC_UNSUPPORTED,
-                   "the database of %s is a PostgreSQL server, which has its own tools: copy %s/ledger/checkpoint first, then "
-                   "run pg_dump (or pg_basebackup) on the database named in %s/store; the keys: fane backup --keys FILE",
-                   dir, dir, dir);
+    return err_set(
+        err, RC_UNSUPPORTED,
+        "the database of %s is a PostgreSQL server, which has its own tools: copy %s/ledger/checkpoint first, then "
+        "run pg_dump (or pg_basebackup) on the database named in %s/store; the keys: fane backup --keys FILE",
+        dir, dir, dir);
 }
 
 /* One backup to this name at a time, from the first page on. */
@@ -70,14 +71,15 @@ static enum rc snapshot_lock(const char *part, int *out, struct err *err)
         return RC_OK;
     if (*out >= 0)
         close(*out);
-    return err_set(err, *out >= 0 ? RC_BUSY : RC_IO, "cannot write %s: another backup does, or the folder cannot be written",
-                   part);
+    return err_set(err, *out >= 0 ? RC_BUSY : RC_IO,
+                   "cannot write %s: another backup does, or the folder cannot be written", part);
 }
 
 /* The checkpoint is read before the snapshot is taken, so that the database has every entry it speaks of. */
 static enum rc pack(struct cli *cli, struct instance *in, const char *path, struct bundle *out, struct err *err)
 {
-    const char *snapshot = str_printf(&cli->mem, "%s.part.db", path).p, *note = str_printf(&cli->mem, "%s.part.note", path).p;
+    const char *snapshot = str_printf(&cli->mem, "%s.part.db", path).p,
+               *note = str_printf(&cli->mem, "%s.part.note", path).p;
     const struct bundle_source sources[] = {{"fane.db", snapshot}, {"ledger/checkpoint", note}};
     struct str checkpoint = STR_NONE;
     int lock;

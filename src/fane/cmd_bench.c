@@ -61,7 +61,12 @@ static struct geo_point random_place(const struct atlas *a, size_t sites, struct
     struct atlas_site s;
     atlas_site(a, prng_below(r, sites), &s);
     double lat = s.lat_deg + prng_normal(r) * 0.05, lon = s.lon_deg + prng_normal(r) * 0.05;
-    return (struct geo_point){lat > 85 ? 85 : lat < -85 ? -85 : lat, lon > 180 ? lon - 360 : lon < -180 ? lon + 360 : lon};
+    return (struct geo_point){lat > 85    ? 85
+                              : lat < -85 ? -85
+                                          : lat,
+                              lon > 180    ? lon - 360
+                              : lon < -180 ? lon + 360
+                                           : lon};
 }
 
 static enum rc bench_near(struct cli *cli, const struct atlas *a, size_t sites, struct err *err)
@@ -94,7 +99,8 @@ static enum rc bench_tiles(struct cli *cli, const struct atlas *a, size_t sites,
     for (size_t i = 0; i < TILES; i++) {
         struct geo_merc m = geo_merc_of(random_place(a, sites, &r));
         int z = (int)prng_below(&r, TILES_ZOOM_MAX + 1);
-        struct tiles_query q = {.z = z, .x = (uint32_t)((uint64_t)m.x >> (31 - z)), .y = (uint32_t)((uint64_t)m.y >> (31 - z))};
+        struct tiles_query q = {
+            .z = z, .x = (uint32_t)((uint64_t)m.x >> (31 - z)), .y = (uint32_t)((uint64_t)m.y >> (31 - z))};
         tiles_begin(t, &q);
         tiles_add_sites(t, a);
         bytes += tiles_end(t).n;
@@ -153,7 +159,8 @@ static enum rc bench_scan(struct cli *cli, struct err *err)
     int64_t began = clock_monotonic_us();
     TRY(watch_scan_stp(&(struct watch_points){WATCH_LAT_LON, PLACES, lat, lon},
                        &(struct watch_cases){CASES + INJECTED, cases}, &params, &cli->mem, &result, err));
-    struct figure f = {"scan", result.replications, since(began), "replications; 10,040 cases, 5,000 places, 50 km, all threads"};
+    struct figure f = {"scan", result.replications, since(began),
+                       "replications; 10,040 cases, 5,000 places, 50 km, all threads"};
     if (result.clusters_n == 0 || result.clusters[0].observed < INJECTED)
         return err_set(err, RC_DAMAGED, "the injected cluster was not found");
     return figure_print(cli, &f, err);

@@ -143,8 +143,7 @@ static enum rc export_sites(struct job *x, struct err *err)
 
 static enum rc export_incidents(struct job *x, struct err *err)
 {
-    struct incident_filter filter = {
-        .context = x->words->context, .has_box = x->words->bbox != NULL, .box = x->box};
+    struct incident_filter filter = {.context = x->words->context, .has_box = x->words->bbox != NULL, .box = x->box};
     enum incident_export_format format = is_format(x, "csv") ? INCIDENT_EXPORT_CSV : INCIDENT_EXPORT_GEOJSON;
     struct incident_export_report r;
     if (is_format(x, "gpkg"))
@@ -184,8 +183,10 @@ static enum rc words_check(const struct export_words *w, const char *what, struc
 enum rc cmd_export(struct cli *cli, int argc, char **argv, struct err *err)
 {
     struct export_words w = {.format = "geojson"};
-    const struct cli_option options[] = {{"--format", CLI_TEXT, &w.format}, {"--bbox", CLI_TEXT, &w.bbox},
-                                         {"--out", CLI_TEXT, &w.out},       {"--as", CLI_TEXT, &w.account},
+    const struct cli_option options[] = {{"--format", CLI_TEXT, &w.format},
+                                         {"--bbox", CLI_TEXT, &w.bbox},
+                                         {"--out", CLI_TEXT, &w.out},
+                                         {"--as", CLI_TEXT, &w.account},
                                          {"--context", CLI_FLAG, &w.context}};
     const char *what = "";
     size_t n;

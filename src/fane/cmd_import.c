@@ -91,14 +91,17 @@ static enum rc sites_print(const struct cli *cli, const struct sites_import_repo
         sites_import_report_json(&j, r);
         return print_json(&b, err);
     }
-    buf_printf(&b, "%lld read, %lld sites: %lld added, %lld updated, %lld unchanged; %lld gone, %lld rejected; %.2f s\n",
+    buf_printf(&b,
+               "%lld read, %lld sites: %lld added, %lld updated, %lld unchanged; %lld gone, %lld rejected; %.2f s\n",
                (long long)r->read, (long long)r->sites, (long long)r->added, (long long)r->updated,
                (long long)r->unchanged, (long long)r->gone, (long long)r->rejected, r->seconds);
     if (r->resumed)
-        buf_printf(&b, "  %8lld blobs of the file had been read by the run that was interrupted\n", (long long)r->resumed);
+        buf_printf(&b, "  %8lld blobs of the file had been read by the run that was interrupted\n",
+                   (long long)r->resumed);
     if (r->unplaced)
-        buf_printf(&b, "  %8lld of them where they stood before, or as near as known: the change file lacks nodes of them\n",
-                   (long long)r->unplaced);
+        buf_printf(
+            &b, "  %8lld of them where they stood before, or as near as known: the change file lacks nodes of them\n",
+            (long long)r->unplaced);
     for (size_t i = 0; i < r->classes_n; i++)
         buf_printf(&b, "  %8lld %s\n", (long long)r->by_class[i].n, r->by_class[i].code);
     enum rc rc = cli_print(buf_str(&b), err);
@@ -108,7 +111,8 @@ static enum rc sites_print(const struct cli *cli, const struct sites_import_repo
 
 /* The import, and what it changed in a file that is open before it begins: a typing error costs no hours. */
 static enum rc sites_import_told(struct store *st, const char *path, const struct import_words *w,
-                                 const struct sites_file_options *opt, struct sites_import_report *report, struct err *err)
+                                 const struct sites_file_options *opt, struct sites_import_report *report,
+                                 struct err *err)
 {
     struct changes_file *f = NULL;
     int64_t n;
@@ -153,9 +157,13 @@ static enum rc import_sites(struct cli *cli, struct instance *in, const char *pa
     struct sites_import_report report;
     struct import_clock turn = {0};
     struct sites_file_options opt = {.journal_dir = str_printf(&cli->mem, "%s/import", in->dir).p,
-                                     .format = w->format, .map = w->map,
-                                     .import = {.source = str_of(w->source), .licence = str_of(w->licence),
-                                                .dry_run = w->dry_run, .progress = progress, .rejected = rejected,
+                                     .format = w->format,
+                                     .map = w->map,
+                                     .import = {.source = str_of(w->source),
+                                                .licence = str_of(w->licence),
+                                                .dry_run = w->dry_run,
+                                                .progress = progress,
+                                                .rejected = rejected,
                                                 .ctx = &turn}};
     opt.threads = (size_t)w->threads;
     TRY(sites_import_told(in->store, path, w, &opt, &report, err));
@@ -194,7 +202,8 @@ static enum rc incidents_print(const struct cli *cli, const struct incident_impo
         json_end_object(&j);
         return print_json(&b, err);
     }
-    buf_printf(&b, "%lld read, %lld kept: %lld added, %lld updated, %lld unchanged; %lld linked, %lld rejected; %.2f s\n",
+    buf_printf(&b,
+               "%lld read, %lld kept: %lld added, %lld updated, %lld unchanged; %lld linked, %lld rejected; %.2f s\n",
                (long long)r->read, (long long)r->incidents, (long long)r->added, (long long)r->updated,
                (long long)r->unchanged, (long long)r->linked, (long long)r->rejected, seconds);
     enum rc rc = cli_print(buf_str(&b), err);
@@ -206,8 +215,11 @@ static enum rc import_incidents(struct cli *cli, struct instance *in, const char
                                 struct err *err)
 {
     struct incident_import_report report;
-    struct incident_import_options opt = {.source = str_of(w->source), .licence = str_of(w->licence),
-                                          .is_context = w->context, .dry_run = w->dry_run, .reject = rejected};
+    struct incident_import_options opt = {.source = str_of(w->source),
+                                          .licence = str_of(w->licence),
+                                          .is_context = w->context,
+                                          .dry_run = w->dry_run,
+                                          .reject = rejected};
     int64_t began = clock_monotonic_us();
     if (w->format && strcmp(w->format, "ucdp-ged") == 0)
         opt.format = INCIDENT_UCDP_GED;
@@ -237,9 +249,10 @@ static enum rc import_areas(const struct cli *cli, struct instance *in, const ch
         return rc;
     buf_init(&b, 0);
     if (!cli->json) {
-        buf_printf(&b, "%lld read, %lld areas: %lld countries, %lld divisions; %lld rejected; %lld sites placed anew; %.2f s",
-                   (long long)r.read, (long long)r.areas, (long long)r.countries, (long long)r.admin1,
-                   (long long)r.rejected, (long long)changed, r.seconds);
+        buf_printf(
+            &b, "%lld read, %lld areas: %lld countries, %lld divisions; %lld rejected; %lld sites placed anew; %.2f s",
+            (long long)r.read, (long long)r.areas, (long long)r.countries, (long long)r.admin1, (long long)r.rejected,
+            (long long)changed, r.seconds);
         return print_json(&b, err);
     }
     json_out_init(&j, &b);
@@ -258,11 +271,10 @@ static enum rc import_areas(const struct cli *cli, struct instance *in, const ch
 enum rc cmd_import(struct cli *cli, int argc, char **argv, struct err *err)
 {
     struct import_words w = {0};
-    const struct cli_option options[] = {{"--format", CLI_TEXT, &w.format},   {"--map", CLI_TEXT, &w.map},
-                                         {"--changes", CLI_TEXT, &w.changes},
-                                         {"--source", CLI_TEXT, &w.source},   {"--licence", CLI_TEXT, &w.licence},
-                                         {"--context", CLI_FLAG, &w.context}, {"--dry-run", CLI_FLAG, &w.dry_run},
-                                         {"--threads", CLI_INT, &w.threads},   {"--no-join", CLI_FLAG, &w.no_join}};
+    const struct cli_option options[] = {
+        {"--format", CLI_TEXT, &w.format},   {"--map", CLI_TEXT, &w.map},         {"--changes", CLI_TEXT, &w.changes},
+        {"--source", CLI_TEXT, &w.source},   {"--licence", CLI_TEXT, &w.licence}, {"--context", CLI_FLAG, &w.context},
+        {"--dry-run", CLI_FLAG, &w.dry_run}, {"--threads", CLI_INT, &w.threads},  {"--no-join", CLI_FLAG, &w.no_join}};
     const char *words[2];
     size_t n;
     struct instance in;

@@ -57,10 +57,8 @@ static enum rc report_print(const struct cli *cli, const struct joins_report *r,
 static enum rc join_run(struct cli *cli, struct instance *in, const struct join_words *w, struct err *err)
 {
     struct joins_report report;
-    struct joins_options opt = {.dry_run = w->dry_run,
-                                .is_whole = w->is_whole,
-                                .without_osm_ids = w->without_osm_ids,
-                                .progress = progress};
+    struct joins_options opt = {
+        .dry_run = w->dry_run, .is_whole = w->is_whole, .without_osm_ids = w->without_osm_ids, .progress = progress};
     TRY(joins_run(in->store, &opt, &report, err));
     cli_progress_end();
     if (!w->dry_run && report.joined > 0)
@@ -155,8 +153,7 @@ enum rc cmd_join(struct cli *cli, int argc, char **argv, struct err *err)
     bool is_verdict = n == 2 && (strcmp(words[0], "same") == 0 || strcmp(words[0], "different") == 0 ||
                                  strcmp(words[0], "undo") == 0);
     if (!is_run && !is_list && !is_verdict)
-        return err_set(err, RC_INVALID,
-                       "say one of: fane join run, fane join list, fane join same|different|undo ID");
+        return err_set(err, RC_INVALID, "say one of: fane join run, fane join list, fane join same|different|undo ID");
     TRY(instance_open(cli, INSTANCE_OPEN, &in, err));
     enum rc rc = is_run    ? join_run(cli, &in, &w, err)
                  : is_list ? join_list(cli, &in, &w, err)

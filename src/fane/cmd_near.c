@@ -43,9 +43,11 @@ static void near_print(struct cli *cli, const struct atlas *a, const struct geo_
         if (cli->json)
             one_json(&j, &s, found[i].distance_m, &cli->mem);
         else
-            buf_printf(b, "%9.1f km  " STR_FMT "%s" STR_FMT " " STR_FMT "%s\n", found[i].distance_m / 1000, STR_ARG(s.name),
-                       s.name.n ? "  " : "(no name)  ", STR_ARG(s.religion), STR_ARG(s.kind),
-                       s.flags & ATLAS_SYNTHETIC ? "  synthetic" : s.flags & ATLAS_UNVERIFIED ? "  unverified" : "");
+            buf_printf(b, "%9.1f km  " STR_FMT "%s" STR_FMT " " STR_FMT "%s\n", found[i].distance_m / 1000,
+                       STR_ARG(s.name), s.name.n ? "  " : "(no name)  ", STR_ARG(s.religion), STR_ARG(s.kind),
+                       s.flags & ATLAS_SYNTHETIC    ? "  synthetic"
+                       : s.flags & ATLAS_UNVERIFIED ? "  unverified"
+                                                    : "");
     }
     if (cli->json) {
         json_end_array(&j);

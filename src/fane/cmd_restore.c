@@ -76,8 +76,9 @@ static enum rc restore(struct cli *cli, const char *path, struct err *err)
     bundle_scratch_drop(scratch); /* what has found its place is not there any more */
     TRY(rc);
     const char *next = b.kind == BUNDLE_KEYS ? "" : "; now its keys: fane restore KEYS-FILE";
-    return cli->json ? cli_print(str_printf(&cli->mem, "{\"kind\":\"%s\"}\n", b.kind == BUNDLE_KEYS ? "keys" : "data"), err)
-                     : cli_print(str_printf(&cli->mem, "restored %s%s\n", to, next), err);
+    return cli->json
+               ? cli_print(str_printf(&cli->mem, "{\"kind\":\"%s\"}\n", b.kind == BUNDLE_KEYS ? "keys" : "data"), err)
+               : cli_print(str_printf(&cli->mem, "restored %s%s\n", to, next), err);
 }
 
 enum rc cmd_restore(struct cli *cli, int argc, char **argv, struct err *err)

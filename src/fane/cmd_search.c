@@ -33,8 +33,9 @@ static void hits_text(const struct search_hit *hits, size_t n, struct arena *mem
         struct str code = code_format(mem, s->code);
         bool is_own = str_is_equal(hits[i].matched, s->name) || hits[i].matched.n == 0;
         buf_printf(b, STR_FMT "  " STR_FMT "%s" STR_FMT "%s  " STR_FMT " " STR_FMT " " STR_FMT "\n", STR_ARG(code),
-                   STR_ARG(s->name.n ? s->name : STR("(no name)")), is_own ? "" : " (", STR_ARG(is_own ? STR_NONE : hits[i].matched),
-                   is_own ? "" : ")", STR_ARG(s->religion), STR_ARG(s->kind), STR_ARG(s->country));
+                   STR_ARG(s->name.n ? s->name : STR("(no name)")), is_own ? "" : " (",
+                   STR_ARG(is_own ? STR_NONE : hits[i].matched), is_own ? "" : ")", STR_ARG(s->religion),
+                   STR_ARG(s->kind), STR_ARG(s->country));
     }
 }
 
@@ -78,7 +79,8 @@ enum rc cmd_search(struct cli *cli, int argc, char **argv, struct err *err)
     enum { WORDS_MAX = 16 };
     int64_t count = 10;
     const char *near = NULL, *words[WORDS_MAX];
-    const struct cli_option options[] = {{"--n", CLI_INT, &count}, {"-n", CLI_INT, &count}, {"--near", CLI_TEXT, &near}};
+    const struct cli_option options[] = {
+        {"--n", CLI_INT, &count}, {"-n", CLI_INT, &count}, {"--near", CLI_TEXT, &near}};
     const struct viewer viewer = VIEWER_PUBLIC;
     struct search_options o = {.viewer = &viewer};
     struct instance in;

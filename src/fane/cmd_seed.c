@@ -60,8 +60,9 @@ enum rc cmd_seed(struct cli *cli, int argc, char **argv, struct err *err)
     if (synthetic < 0)
         return err_set(err, RC_INVALID, "--synthetic wants how many sites to make");
     TRY(instance_open(cli, INSTANCE_OPEN, &in, err));
-    enum rc rc = synthetic ? flow_seed_synthetic(in.store, synthetic, (uint64_t)random_seed, progress, &report.sites, err)
-                           : flow_seed(in.store, &report, err);
+    enum rc rc = synthetic
+                     ? flow_seed_synthetic(in.store, synthetic, (uint64_t)random_seed, progress, &report.sites, err)
+                     : flow_seed(in.store, &report, err);
     cli_progress_end();
     if (rc == RC_OK)
         rc = flow_images_follow(in.store, in.dir, err);

@@ -67,12 +67,17 @@ static enum rc settle(void *ctx, struct err *err)
 
 static enum rc serve(struct serving *s, const char *listen, const char *public_url, struct err *err)
 {
-    struct app app = {.store = s->in.store, .ledger = s->in.ledger, .vault = s->in.vault, .people = s->people,
-                      .atlas = atlas_live_ref(s->atlas), .public_url = public_url,
-                      .sites_changed = settle, .sites_changed_ctx = s};
+    struct app app = {.store = s->in.store,
+                      .ledger = s->in.ledger,
+                      .vault = s->in.vault,
+                      .people = s->people,
+                      .atlas = atlas_live_ref(s->atlas),
+                      .public_url = public_url,
+                      .sites_changed = settle,
+                      .sites_changed_ctx = s};
     struct api_options opt = {.listen = listen, .ready = ready, .tick = tick, .ctx = s};
-    struct flow_follower_options follow = {.store = s->in.store, .dir = s->in.dir, .live = s->atlas,
-                                           .projections = &s->projection, .projections_n = 1};
+    struct flow_follower_options follow = {
+        .store = s->in.store, .dir = s->in.dir, .live = s->atlas, .projections = &s->projection, .projections_n = 1};
     TRY(flow_search_new(s->in.store, s->in.dir, &s->search, err));
     s->projection = flow_search_projection(s->search);
     app.search = flow_search_handle(s->search);

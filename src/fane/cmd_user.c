@@ -57,7 +57,8 @@ static enum rc org_by_name(struct cli *cli, struct people *p, const char *name, 
 }
 
 /* Accounts that are disabled are found here too, unlike by people_find_viewer. */
-static enum rc account_by_name(struct cli *cli, struct people *p, const char *name, struct account *out, struct err *err)
+static enum rc account_by_name(struct cli *cli, struct people *p, const char *name, struct account *out,
+                               struct err *err)
 {
     struct account_page page;
     struct str cursor = STR("");
@@ -85,7 +86,8 @@ static enum rc role_read(const struct user_words *w, enum role *out, struct err 
     return RC_OK;
 }
 
-static enum rc user_add(struct cli *cli, struct people *p, const char *name, const struct user_words *w, struct err *err)
+static enum rc user_add(struct cli *cli, struct people *p, const char *name, const struct user_words *w,
+                        struct err *err)
 {
     struct account_new a = {.name = str_of(name)};
     struct uuid id;

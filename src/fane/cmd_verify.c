@@ -19,17 +19,18 @@ static void print_words(struct cli *cli, const struct checked *c, struct buf *b)
 {
     const struct ledger_report *r = &c->ledger;
     if (c->is_bundle)
-        buf_printf(b, "backup of %s is whole: %lld bytes, %zu members\n", c->bundle.kind == BUNDLE_KEYS ? "keys" : "data",
-                   (long long)c->bundle.bytes, c->bundle.n);
+        buf_printf(b, "backup of %s is whole: %lld bytes, %zu members\n",
+                   c->bundle.kind == BUNDLE_KEYS ? "keys" : "data", (long long)c->bundle.bytes, c->bundle.n);
     if (c->has_ledger) {
         struct str root = sha256_hex(&cli->mem, r->root);
-        buf_printf(b, "ledger verifies: %lld entries, %lld checkpoints, %lld objects compared, %lld not yet sequenced\n",
+        buf_printf(b,
+                   "ledger verifies: %lld entries, %lld checkpoints, %lld objects compared, %lld not yet sequenced\n",
                    (long long)r->entries, (long long)r->checkpoints, (long long)r->objects, (long long)r->unsequenced);
         buf_printf(b, "root " STR_FMT "\n", STR_ARG(root));
     }
     if (c->has_vault)
-        buf_printf(b, "key store verifies: %lld keys, %lld destroyed, %lld torn and never used\n", (long long)c->vault.live,
-                   (long long)c->vault.destroyed, (long long)c->vault.torn);
+        buf_printf(b, "key store verifies: %lld keys, %lld destroyed, %lld torn and never used\n",
+                   (long long)c->vault.live, (long long)c->vault.destroyed, (long long)c->vault.torn);
 }
 
 static void print_json(struct cli *cli, const struct checked *c, struct buf *b)
@@ -82,7 +83,8 @@ static enum rc check_bundle(struct cli *cli, const char *path, struct checked *c
     TRY(bundle_read(path, NULL, &c->bundle, err));
     if (c->bundle.kind == BUNDLE_KEYS)
         return RC_OK;
-    TRY(bundle_scratch_make(str_printf(&cli->mem, "%s/fane-verify", temp && temp[0] ? temp : "/tmp").p, &cli->mem, &dir, err));
+    TRY(bundle_scratch_make(str_printf(&cli->mem, "%s/fane-verify", temp && temp[0] ? temp : "/tmp").p, &cli->mem, &dir,
+                            err));
     enum rc rc = bundle_read(path, dir, &c->bundle, err);
     if (rc == RC_OK)
         rc = verify_unpacked(dir, &c->ledger, err);

@@ -80,8 +80,11 @@ static enum rc warning_decide(struct instance *in, const char *verb, const char 
     struct people *p;
     struct viewer viewer;
     const char *account = w->account ? w->account : getenv("FANE_ACCOUNT");
-    struct warning_decision d = {.scope = str_of(w->scope), .addresses = str_of(w->addresses),
-                                 .reason = str_of(w->reason), .account = str_of(account), .sender = str_of(w->sender),
+    struct warning_decision d = {.scope = str_of(w->scope),
+                                 .addresses = str_of(w->addresses),
+                                 .reason = str_of(w->reason),
+                                 .account = str_of(account),
+                                 .sender = str_of(w->sender),
                                  .base_url = str_of(w->base_url)};
     if (!account)
         return err_set(err, RC_UNAUTHENTICATED, "a decision needs a named account: --as ACCOUNT");
@@ -96,11 +99,12 @@ static enum rc warning_decide(struct instance *in, const char *verb, const char 
 
 enum rc cmd_warning(struct cli *cli, int argc, char **argv, struct err *err)
 {
-    struct warning_words w = {.scope = "Restricted", .base_url = "http://localhost:8080", .sender = SENDER, .state = ""};
-    const struct cli_option options[] = {{"--scope", CLI_TEXT, &w.scope},       {"--addresses", CLI_TEXT, &w.addresses},
-                                         {"--reason", CLI_TEXT, &w.reason},     {"--as", CLI_TEXT, &w.account},
-                                         {"--public-url", CLI_TEXT, &w.base_url}, {"--sender", CLI_TEXT, &w.sender},
-                                         {"--state", CLI_TEXT, &w.state}};
+    struct warning_words w = {
+        .scope = "Restricted", .base_url = "http://localhost:8080", .sender = SENDER, .state = ""};
+    const struct cli_option options[] = {
+        {"--scope", CLI_TEXT, &w.scope}, {"--addresses", CLI_TEXT, &w.addresses}, {"--reason", CLI_TEXT, &w.reason},
+        {"--as", CLI_TEXT, &w.account},  {"--public-url", CLI_TEXT, &w.base_url}, {"--sender", CLI_TEXT, &w.sender},
+        {"--state", CLI_TEXT, &w.state}};
     const char *words[2] = {"", ""};
     size_t n;
     struct instance in;
@@ -108,7 +112,8 @@ enum rc cmd_warning(struct cli *cli, int argc, char **argv, struct err *err)
     bool is_list = n == 1 && strcmp(words[0], "list") == 0;
     bool is_decision = n == 2 && (strcmp(words[0], "approve") == 0 || strcmp(words[0], "reject") == 0);
     if (!is_list && !is_decision)
-        return err_set(err, RC_INVALID, "say one of: fane warning list, fane warning approve ID, fane warning reject ID");
+        return err_set(err, RC_INVALID,
+                       "say one of: fane warning list, fane warning approve ID, fane warning reject ID");
     TRY(instance_open(cli, INSTANCE_OPEN, &in, err));
     enum rc rc = is_list ? warning_list(cli, &in, &w, err) : warning_decide(&in, words[0], words[1], &w, err);
     instance_close(&in);

@@ -50,8 +50,8 @@ static void report_text(const struct watch_run_report *r, struct buf *b)
             buf_printf(b, "%lld clusters, %lld significant, %lld drafted; %.2f s\n", (long long)s->clusters,
                        (long long)s->significant, (long long)s->drafted, s->seconds);
         else
-            buf_printf(b, "not scanned: fewer than %d in the last %d days, or none in the last %d\n", WATCH_EVENTS_LEAST,
-                       WATCH_STUDY_DAYS, WATCH_WINDOW_DAYS);
+            buf_printf(b, "not scanned: fewer than %d in the last %d days, or none in the last %d\n",
+                       WATCH_EVENTS_LEAST, WATCH_STUDY_DAYS, WATCH_WINDOW_DAYS);
     }
 }
 
@@ -60,9 +60,11 @@ enum rc cmd_watch(struct cli *cli, int argc, char **argv, struct err *err)
     const char *as_of = NULL, *word = "";
     int64_t seed = 0, replications = 0, threads = 0;
     struct watch_run_options opt = {0};
-    const struct cli_option options[] = {{"--as-of", CLI_TEXT, &as_of}, {"--seed", CLI_INT, &seed},
+    const struct cli_option options[] = {{"--as-of", CLI_TEXT, &as_of},
+                                         {"--seed", CLI_INT, &seed},
                                          {"--replications", CLI_INT, &replications},
-                                         {"--threads", CLI_INT, &threads}, {"--drill", CLI_FLAG, &opt.is_drill}};
+                                         {"--threads", CLI_INT, &threads},
+                                         {"--drill", CLI_FLAG, &opt.is_drill}};
     size_t n;
     struct instance in;
     struct watch_run_report report;

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "sites/visibility.h"
 
-
 enum { STORE_URL_MAX = 4096, DIR_MODE = 0700 };
 
 static const char *path_of(struct cli *cli, const char *name)
@@ -50,10 +49,11 @@ enum rc instance_open(struct cli *cli, enum instance_mode mode, struct instance 
     bool is_there = file_is_there(path_of(cli, "keys"));
     /* New keys would be made for data that others seal: what comes next could be read with neither. */
     if (!is_there && file_is_there(where))
-        return err_set(err, RC_NOT_FOUND,
-                       "%s has no keys: restore them with: fane restore KEYS-FILE --data %s (where they are lost, make the "
-                       "folder %s/keys: then it opens with new ones, and what was sealed cannot be read)",
-                       cli->data_dir, cli->data_dir, cli->data_dir);
+        return err_set(
+            err, RC_NOT_FOUND,
+            "%s has no keys: restore them with: fane restore KEYS-FILE --data %s (where they are lost, make the "
+            "folder %s/keys: then it opens with new ones, and what was sealed cannot be read)",
+            cli->data_dir, cli->data_dir, cli->data_dir);
     if (mode == INSTANCE_OPEN && !is_there)
         return err_set(err, RC_NOT_FOUND, "no data directory at %s; make one with: fane init --data %s", cli->data_dir,
                        cli->data_dir);

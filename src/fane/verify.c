@@ -52,7 +52,8 @@ static enum rc open_all(const char *dir, struct opened *o, struct err *err)
 /* Keys that rooms make for themselves where there are none: nobody's, and in the way of the true ones. */
 static void drop_keys(const char *dir)
 {
-    static const char *const NAMES[] = {"keys/master.key", "keys/vault.bin", "keys/ledger.key", "keys/ledger.pub", "keys"};
+    static const char *const NAMES[] = {"keys/master.key", "keys/vault.bin", "keys/ledger.key", "keys/ledger.pub",
+                                        "keys"};
     char path[PATH_SIZE];
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if ((size_t)snprintf(path, sizeof path, "%s/%s", dir, NAMES[i]) < sizeof path)

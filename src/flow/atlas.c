@@ -35,8 +35,13 @@ struct atlas_change flow_atlas_change(const struct sites_now *now, struct atlas_
     const struct site *s = now->site;
     if (!s)
         return (struct atlas_change){.public_id = now->public_id};
-    *room = (struct atlas_site){.public_id = s->public_id, .lat_deg = s->lat_deg, .lon_deg = s->lon_deg, .name = s->name,
-                                .religion = s->religion, .kind = s->kind, .class_code = s->class_code,
+    *room = (struct atlas_site){.public_id = s->public_id,
+                                .lat_deg = s->lat_deg,
+                                .lon_deg = s->lon_deg,
+                                .name = s->name,
+                                .religion = s->religion,
+                                .kind = s->kind,
+                                .class_code = s->class_code,
                                 .flags = (s->is_coarse ? ATLAS_COARSE : 0u) | (s->is_synthetic ? ATLAS_SYNTHETIC : 0u) |
                                          (s->is_unverified ? ATLAS_UNVERIFIED : 0u) |
                                          (s->is_disputed ? ATLAS_DISPUTED : 0u)};

@@ -28,7 +28,7 @@ struct flow_follower {
     bool is_unshown;       /* noted, but not shown yet */
     int64_t show_from_us;  /* an overlay that took long is not made anew at once */
     int waited;
-    int rest; /* polls until a build that failed is tried again */
+    int rest;                  /* polls until a build that failed is tried again */
     _Atomic int64_t shown_seq; /* all changes up to this one are in what the readers hold */
     atomic_int waiting;        /* in flow_follower_sync: polls follow one another, builds begin at once */
     atomic_bool stop;
@@ -305,7 +305,8 @@ static void *follow(void *arg)
         if (flow_follower_poll(f, &err) != RC_OK)
             log_line(LOG_ERROR, "atlas.follow", "error=\"%s\"", err.text);
         clock_sleep_us(HURRY_US);
-        for (int slept = 0; slept < FLOW_POLL_US && !atomic_load(&f->stop) && !atomic_load(&f->waiting); slept += SLICE_US)
+        for (int slept = 0; slept < FLOW_POLL_US && !atomic_load(&f->stop) && !atomic_load(&f->waiting);
+             slept += SLICE_US)
             clock_sleep_us(SLICE_US);
     }
     return NULL;

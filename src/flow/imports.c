@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SEED_SOURCE "seed"
+#define SEED_SOURCE  "seed"
 #define SEED_LICENCE "CC0-1.0"
 
 struct incident_world {
@@ -70,8 +70,10 @@ static enum rc seed_sites(struct store *st, struct sites_import_report *out, str
     }
     close(fd);
     struct sites_file_options opt = {.format = "csv",
-                                     .import = {.source = STR(SEED_SOURCE), .licence = STR(SEED_LICENCE),
-                                                .attribution = STR("Fane seed"), .visibility = VISIBILITY_PUBLIC}};
+                                     .import = {.source = STR(SEED_SOURCE),
+                                                .licence = STR(SEED_LICENCE),
+                                                .attribution = STR("Fane seed"),
+                                                .visibility = VISIBILITY_PUBLIC}};
     enum rc rc = sites_import_file(st, path, &opt, out, err);
     unlink(path);
     return rc;
@@ -82,10 +84,12 @@ enum rc flow_seed(struct store *st, struct flow_seed_report *out, struct err *er
     struct flow_seed_report report;
     struct incident_world w = {.st = st};
     struct incident_helpers helpers = {&w, locate, link_one, NULL};
-    struct incident_import_options opt = {.format = INCIDENT_CSV, .source = STR(SEED_SOURCE), .licence = STR(SEED_LICENCE)};
+    struct incident_import_options opt = {
+        .format = INCIDENT_CSV, .source = STR(SEED_SOURCE), .licence = STR(SEED_LICENCE)};
     TRY(seed_sites(st, &report.sites, err));
     TRY(areas_load(st, &w.areas, err));
-    enum rc rc = incidents_import_seed(st, asset_text("data/seed/incidents.csv"), &opt, &helpers, &report.incidents, err);
+    enum rc rc =
+        incidents_import_seed(st, asset_text("data/seed/incidents.csv"), &opt, &helpers, &report.incidents, err);
     areas_free(w.areas);
     if (rc == RC_OK)
         *out = report;
@@ -95,10 +99,13 @@ enum rc flow_seed(struct store *st, struct flow_seed_report *out, struct err *er
 enum rc flow_seed_synthetic(struct store *st, int64_t count, uint64_t random_seed, import_progress_fn progress,
                             struct sites_import_report *out, struct err *err)
 {
-    struct sites_import_options opt = {.source = STR(SYNTHETIC_SOURCE), .licence = STR(SEED_LICENCE),
+    struct sites_import_options opt = {.source = STR(SYNTHETIC_SOURCE),
+                                       .licence = STR(SEED_LICENCE),
                                        .attribution = STR("synthetic, stands for no real place"),
-                                       .label = STR("synthetic"), .format = STR("synthetic"),
-                                       .visibility = VISIBILITY_PUBLIC, .progress = progress};
+                                       .label = STR("synthetic"),
+                                       .format = STR("synthetic"),
+                                       .visibility = VISIBILITY_PUBLIC,
+                                       .progress = progress};
     struct sites_import *im;
     char what[64];
     int n = snprintf(what, sizeof what, "synthetic %lld %llu", (long long)count, (unsigned long long)random_seed);

@@ -32,9 +32,15 @@ static struct link_candidate candidate_of(const struct near_site *near, struct a
         names[n++] = s->name;
     for (size_t i = 0; i < s->names_n; i++)
         names[n++] = s->names[i].text;
-    return (struct link_candidate){.site = s->id, .site_public_id = s->public_id, .name = s->name, .names = names,
-                                   .names_n = n, .religion = s->religion, .kind = s->kind,
-                                   .distance_m = near->distance_m, .precision_m = s->precision_m};
+    return (struct link_candidate){.site = s->id,
+                                   .site_public_id = s->public_id,
+                                   .name = s->name,
+                                   .names = names,
+                                   .names_n = n,
+                                   .religion = s->religion,
+                                   .kind = s->kind,
+                                   .distance_m = near->distance_m,
+                                   .precision_m = s->precision_m};
 }
 
 /* All sites within the radius, nearest first. */
@@ -76,7 +82,9 @@ static enum rc link_by_key(struct store *st, struct incident *in, struct arena *
         return RC_OK; /* named, but not in the registry (yet) */
     if (rc != RC_OK)
         return rc;
-    in->links[in->links_n++] = (struct incident_link){.site = site->id, .site_public_id = site->public_id, .score = 1,
+    in->links[in->links_n++] = (struct incident_link){.site = site->id,
+                                                      .site_public_id = site->public_id,
+                                                      .score = 1,
                                                       .reasons = STR("[\"named by the source\"]"),
                                                       .site_name = site->name};
     return RC_OK;
@@ -92,7 +100,8 @@ enum rc flow_link_incident(struct store *st, struct incident *in, struct arena *
     if (in->links_n || !in->has_place)
         return RC_OK;
     arena_init(&scratch);
-    enum rc rc = sites_around(st, (struct geo_point){in->lat_deg, in->lon_deg}, link_radius_m(in), &scratch, &near, &n, err);
+    enum rc rc =
+        sites_around(st, (struct geo_point){in->lat_deg, in->lon_deg}, link_radius_m(in), &scratch, &near, &n, err);
     if (rc == RC_OK && n) {
         if (n > LINK_CANDIDATES_MAX)
             n = LINK_CANDIDATES_MAX;

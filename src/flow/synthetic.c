@@ -89,7 +89,8 @@ static double clamp(double v, double least, double most)
     return v < least ? least : v > most ? most : v;
 }
 
-static enum rc site_make(const struct world *w, struct prng *r, int64_t n, const struct site_sink *sink, struct err *err)
+static enum rc site_make(const struct world *w, struct prng *r, int64_t n, const struct site_sink *sink,
+                         struct err *err)
 {
     const struct town *t = town_pick(w, r);
     const struct centre *faith = &w->centres[prng_below(r, 4) ? t->centre : prng_below(r, w->centres_n)];
@@ -99,12 +100,22 @@ static enum rc site_make(const struct world *w, struct prng *r, int64_t n, const
     snprintf(id, sizeof id, "s%lld", (long long)n);
     snprintf(name, sizeof name, "Synthetic site %lld", (long long)n);
     struct site_name names[] = {{STR("en"), str_of(name)}};
-    struct site_draft d = {
-        .external_id = str_of(id), .line = n, .class_code = STR("place_of_worship"), .kind = str_of(faith->kind),
-        .religion = str_of(faith->religion), .names = names, .names_n = 1, .has_place = true,
-        .lat_deg = clamp(t->lat_deg + prng_normal(r) * t->spread_deg * 0.8 * wide, -84, 84),
-        .lon_deg = lon > 180 ? lon - 360 : lon < -180 ? lon + 360 : lon, .precision_m = 10, .is_unverified = true,
-        .is_synthetic = true, .source_text = STR("made by fane seed --synthetic; stands for no real place")};
+    struct site_draft d = {.external_id = str_of(id),
+                           .line = n,
+                           .class_code = STR("place_of_worship"),
+                           .kind = str_of(faith->kind),
+                           .religion = str_of(faith->religion),
+                           .names = names,
+                           .names_n = 1,
+                           .has_place = true,
+                           .lat_deg = clamp(t->lat_deg + prng_normal(r) * t->spread_deg * 0.8 * wide, -84, 84),
+                           .lon_deg = lon > 180    ? lon - 360
+                                      : lon < -180 ? lon + 360
+                                                   : lon,
+                           .precision_m = 10,
+                           .is_unverified = true,
+                           .is_synthetic = true,
+                           .source_text = STR("made by fane seed --synthetic; stands for no real place")};
     return sink->draft(sink->ctx, &d, err);
 }
 

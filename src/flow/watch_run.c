@@ -207,8 +207,9 @@ static struct str evidence_make(struct stream *s, const struct watch_cluster *c)
     json_put_f64(&j, "radius_km", c->radius_km, 2);
     json_put_i64(&j, "places", (int64_t)c->members_n);
     json_put_str(&j, "inputs_hash", sha256_hex(&s->mem, s->result.inputs));
-    json_put_str(&j, "note", STR("Counts follow what is reported, not only what happens. The expected number comes from the "
-                                 "events' own pattern in place and time; a change in how much is reported looks the same."));
+    json_put_str(&j, "note",
+                 STR("Counts follow what is reported, not only what happens. The expected number comes from the "
+                     "events' own pattern in place and time; a change in how much is reported looks the same."));
     evidence_events(s, c, &j);
     json_key(&j, "parameters");
     parameters_json(&j, &s->params);
@@ -224,16 +225,24 @@ static struct warning draft_make(struct stream *s, const struct watch_cluster *c
     struct str hash = sha256_hex(&s->mem, s->result.inputs), start, end;
     start = date_format(&s->mem, date_from_days(c->start_day));
     end = date_format(&s->mem, date_from_days(c->end_day));
-    return (struct warning){
-        .subject = str_printf(&s->mem, STR_FMT "/%.16s/%u/" STR_FMT, STR_ARG(s->run.stream), hash.p, c->centre,
-                              STR_ARG(start)),
-        .status = alert_status_of(s->run.is_past, s->c.has_synthetic, s->opt->is_drill),
-        .headline = str_printf(&s->mem, "More %s than usual: %u where about %.1f would be expected, " STR_FMT " to " STR_FMT,
-                               s->run.stream.p[0] == 'c' ? "armed conflict events" : "incidents", c->observed, c->expected,
-                               STR_ARG(start), STR_ARG(end)),
-        .evidence = evidence_make(s, c), .area = area_words(s->areas, centre, &s->mem), .lat_deg = centre.lat_deg,
-        .lon_deg = centre.lon_deg, .radius_km = c->radius_km, .start_day = c->start_day, .end_day = c->end_day,
-        .observed = c->observed, .expected = c->expected, .p = c->p};
+    return (struct warning){.subject = str_printf(&s->mem, STR_FMT "/%.16s/%u/" STR_FMT, STR_ARG(s->run.stream), hash.p,
+                                                  c->centre, STR_ARG(start)),
+                            .status = alert_status_of(s->run.is_past, s->c.has_synthetic, s->opt->is_drill),
+                            .headline = str_printf(&s->mem,
+                                                   "More %s than usual: %u where about %.1f would be expected, " STR_FMT
+                                                   " to " STR_FMT,
+                                                   s->run.stream.p[0] == 'c' ? "armed conflict events" : "incidents",
+                                                   c->observed, c->expected, STR_ARG(start), STR_ARG(end)),
+                            .evidence = evidence_make(s, c),
+                            .area = area_words(s->areas, centre, &s->mem),
+                            .lat_deg = centre.lat_deg,
+                            .lon_deg = centre.lon_deg,
+                            .radius_km = c->radius_km,
+                            .start_day = c->start_day,
+                            .end_day = c->end_day,
+                            .observed = c->observed,
+                            .expected = c->expected,
+                            .p = c->p};
 }
 
 /* A cluster that goes on from day to day is one thing to decide on: a warning that is still a draft, or approved and not
@@ -251,7 +260,8 @@ static enum rc same_warning(struct store_tx *tx, struct stream *s, const struct 
             bool alive = str_is_equal(w->state, STR("draft")) ||
                          (str_is_equal(w->state, STR("approved")) && w->expires.us > now.us);
             double apart_km = geo_distance_m((struct geo_point){w->lat_deg, w->lon_deg},
-                                             (struct geo_point){draft->lat_deg, draft->lon_deg}) / 1000;
+                                             (struct geo_point){draft->lat_deg, draft->lon_deg}) /
+                              1000;
             if (alive && w->status == draft->status && apart_km <= w->radius_km + draft->radius_km &&
                 w->start_day <= draft->end_day && draft->start_day <= w->end_day &&
                 str_starts_with(w->subject, s->run.stream)) {
@@ -267,11 +277,21 @@ static enum rc keep_cluster(struct store_tx *tx, struct stream *s, size_t index,
 {
     const struct watch_cluster *c = &s->result.clusters[index];
     struct geo_point centre = place_of(s, c->centre);
-    struct cluster_row row = {.id = uuid_v7(clock_now()), .public_id = uuid_random(), .run = s->run.id,
-                              .place = (int64_t)index, .lat_deg = centre.lat_deg, .lon_deg = centre.lon_deg,
-                              .radius_km = c->radius_km, .start_day = c->start_day, .end_day = c->end_day,
-                              .observed = c->observed, .members = (int64_t)c->members_n, .expected = c->expected,
-                              .statistic = c->statistic, .p = c->p, .recurrence_days = c->recurrence_days};
+    struct cluster_row row = {.id = uuid_v7(clock_now()),
+                              .public_id = uuid_random(),
+                              .run = s->run.id,
+                              .place = (int64_t)index,
+                              .lat_deg = centre.lat_deg,
+                              .lon_deg = centre.lon_deg,
+                              .radius_km = c->radius_km,
+                              .start_day = c->start_day,
+                              .end_day = c->end_day,
+                              .observed = c->observed,
+                              .members = (int64_t)c->members_n,
+                              .expected = c->expected,
+                              .statistic = c->statistic,
+                              .p = c->p,
+                              .recurrence_days = c->recurrence_days};
     if (is_significant(c)) {
         struct warning draft = draft_make(s, c);
         bool is_new = false;
@@ -287,8 +307,12 @@ static enum rc keep_cluster(struct store_tx *tx, struct stream *s, size_t index,
 static enum rc keep_fn(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct stream *s = ctx;
-    struct ledger_event ev = {.action = "watch.run", .object_kind = "watch_run", .object = s->run.id,
-                              .actor = s->opt->actor, .at = s->run.at, .digest = s->result.inputs,
+    struct ledger_event ev = {.action = "watch.run",
+                              .object_kind = "watch_run",
+                              .object = s->run.id,
+                              .actor = s->opt->actor,
+                              .at = s->run.at,
+                              .digest = s->result.inputs,
                               .detail = s->run.parameters};
     s->report->significant = s->report->drafted = 0;
     TRY(run_store_insert(tx, &s->run, err));

@@ -22,13 +22,13 @@
 #include "store/store.h"
 #include "wire/json_out.h"
 
-#define WATCH_RADIUS_KM 50.0
+#define WATCH_RADIUS_KM   50.0
 #define WATCH_PLACE_MAX_M 25000.0
 enum {
     WATCH_STUDY_DAYS = 365,
     WATCH_WINDOW_DAYS = 30,
-    WATCH_CASES_LEAST = 3,      /* events in a cluster */
-    WATCH_EVENTS_LEAST = 10,    /* in the study period, or the stream is not scanned */
+    WATCH_CASES_LEAST = 3,   /* events in a cluster */
+    WATCH_EVENTS_LEAST = 10, /* in the study period, or the stream is not scanned */
     WATCH_REPLICATIONS = 999,
     WATCH_RECURRENCE_DAYS = 365,
     WATCH_SEED = 1,
@@ -37,21 +37,21 @@ enum {
 };
 
 struct watch_run_options {
-    int64_t as_of_day;    /* days since 1970-01-01; the last day scanned */
+    int64_t as_of_day; /* days since 1970-01-01; the last day scanned */
     bool is_drill;
-    uint64_t seed;        /* 0: WATCH_SEED */
+    uint64_t seed;         /* 0: WATCH_SEED */
     uint32_t replications; /* 0: WATCH_REPLICATIONS */
-    uint32_t threads;     /* 0: all */
-    struct uuid actor;    /* nil: the system */
+    uint32_t threads;      /* 0: all */
+    struct uuid actor;     /* nil: the system */
 };
 
 struct watch_stream_report {
-    const char *stream;      /* "incidents", "context" */
+    const char *stream; /* "incidents", "context" */
     int64_t events, left_out;
     bool was_scanned;
     int64_t clusters, significant, drafted;
     double seconds;
-    struct uuid run;         /* public id; nil when not scanned */
+    struct uuid run; /* public id; nil when not scanned */
 };
 enum { WATCH_STREAMS = 2 };
 struct watch_run_report {
@@ -78,8 +78,8 @@ struct watch_found_page {
 };
 /* Of the latest run of each stream, strongest first. cursor empty: the first page. limit: 1 to CLUSTERS_PAGE_MAX.
  * RC_DENIED for who may not see clusters; RC_INVALID for a cursor that is none. */
-MUST_CHECK enum rc flow_watch_clusters(struct store_tx *tx, const struct viewer *viewer, struct str cursor, size_t limit,
-                                       struct arena *mem, struct watch_found_page *out, struct err *err);
+MUST_CHECK enum rc flow_watch_clusters(struct store_tx *tx, const struct viewer *viewer, struct str cursor,
+                                       size_t limit, struct arena *mem, struct watch_found_page *out, struct err *err);
 void flow_watch_found_json(struct json_out *j, const struct watch_found *f);
 
 #endif

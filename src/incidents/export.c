@@ -6,7 +6,8 @@
 
 #include "wire/csv.h"
 
-struct export {
+struct export
+{
     enum incident_export_format format;
     const struct viewer *viewer;
     incident_write_fn write;
@@ -48,10 +49,11 @@ static void feature_write(const struct export *x, const struct incident *in, str
 
 static void csv_header(struct csv_out *c)
 {
-    static const char *const COLUMNS[] = {"id", "code", "title", "date", "date_end", "date_precision", "context", "type",
-                                          "method", "target", "bias", "severity", "verification", "lat", "lon",
-                                          "precision", "radius_m", "country", "disputed", "place", "killed", "injured",
-                                          "source", "unverified", "synthetic"};
+    static const char *const COLUMNS[] = {"id",           "code",  "title",  "date",      "date_end", "date_precision",
+                                          "context",      "type",  "method", "target",    "bias",     "severity",
+                                          "verification", "lat",   "lon",    "precision", "radius_m", "country",
+                                          "disputed",     "place", "killed", "injured",   "source",   "unverified",
+                                          "synthetic"};
     for (size_t i = 0; i < sizeof COLUMNS / sizeof COLUMNS[0]; i++)
         csv_out_str(c, str_of(COLUMNS[i]));
     csv_out_end(c);

@@ -10,12 +10,12 @@
 #define DUBLIN_CORE "http://purl.org/dc/terms/"
 
 static const struct gpkg_column COLUMNS[] = {
-    {"id", GPKG_TEXT},           {"code", GPKG_TEXT},       {"title", GPKG_TEXT},        {"date", GPKG_DATE},
-    {"date_end", GPKG_DATE},     {"date_precision", GPKG_TEXT}, {"context", GPKG_BOOLEAN}, {"type", GPKG_TEXT},
-    {"method", GPKG_TEXT},       {"target", GPKG_TEXT},     {"bias", GPKG_TEXT},         {"severity", GPKG_TEXT},
-    {"verification", GPKG_TEXT}, {"precision", GPKG_TEXT},  {"radius_m", GPKG_REAL},     {"country", GPKG_TEXT},
-    {"disputed", GPKG_BOOLEAN},  {"place", GPKG_TEXT},      {"killed", GPKG_INTEGER},    {"injured", GPKG_INTEGER},
-    {"source", GPKG_TEXT},       {"unverified", GPKG_BOOLEAN}, {"synthetic", GPKG_BOOLEAN}};
+    {"id", GPKG_TEXT},           {"code", GPKG_TEXT},           {"title", GPKG_TEXT},       {"date", GPKG_DATE},
+    {"date_end", GPKG_DATE},     {"date_precision", GPKG_TEXT}, {"context", GPKG_BOOLEAN},  {"type", GPKG_TEXT},
+    {"method", GPKG_TEXT},       {"target", GPKG_TEXT},         {"bias", GPKG_TEXT},        {"severity", GPKG_TEXT},
+    {"verification", GPKG_TEXT}, {"precision", GPKG_TEXT},      {"radius_m", GPKG_REAL},    {"country", GPKG_TEXT},
+    {"disputed", GPKG_BOOLEAN},  {"place", GPKG_TEXT},          {"killed", GPKG_INTEGER},   {"injured", GPKG_INTEGER},
+    {"source", GPKG_TEXT},       {"unverified", GPKG_BOOLEAN},  {"synthetic", GPKG_BOOLEAN}};
 enum { COLUMNS_N = sizeof COLUMNS / sizeof COLUMNS[0] };
 
 static const struct gpkg_layer LAYER = {.name = "incidents",
@@ -43,30 +43,30 @@ static enum rc row(void *ctx, const struct incident *in, struct err *err)
 {
     struct package *x = ctx;
     arena_reset(&x->mem);
-    const struct store_arg args[COLUMNS_N] = {
-        SA_TEXT(uuid_format(&x->mem, in->public_id)),
-        SA_TEXT(code_format(&x->mem, in->code)),
-        SA_TEXT_OPT(in->title),
-        SA_TEXT(date_format(&x->mem, date_from_days(in->start_day))),
-        SA_TEXT(date_format(&x->mem, date_from_days(in->end_day))),
-        SA_TEXT_OPT(in->date_precision),
-        SA_INT(in->is_context),
-        SA_TEXT_OPT(in->type),
-        SA_TEXT_OPT(in->method),
-        SA_TEXT_OPT(in->target),
-        SA_TEXT_OPT(in->bias),
-        in->severity >= 0 ? SA_TEXT(str_printf(&x->mem, "S%d", in->severity)) : SA_NULL,
-        SA_TEXT_OPT(in->verification),
-        SA_TEXT_OPT(in->precision),
-        SA_REAL(in->radius_m),
-        SA_TEXT_OPT(in->country),
-        SA_INT(in->is_disputed),
-        SA_TEXT_OPT(in->place),
-        toll(in->killed),
-        toll(in->injured),
-        SA_TEXT_OPT(in->source_text),
-        SA_INT(in->is_unverified),
-        SA_INT(in->is_synthetic)};
+    const struct store_arg args[COLUMNS_N] = {SA_TEXT(uuid_format(&x->mem, in->public_id)),
+                                              SA_TEXT(code_format(&x->mem, in->code)),
+                                              SA_TEXT_OPT(in->title),
+                                              SA_TEXT(date_format(&x->mem, date_from_days(in->start_day))),
+                                              SA_TEXT(date_format(&x->mem, date_from_days(in->end_day))),
+                                              SA_TEXT_OPT(in->date_precision),
+                                              SA_INT(in->is_context),
+                                              SA_TEXT_OPT(in->type),
+                                              SA_TEXT_OPT(in->method),
+                                              SA_TEXT_OPT(in->target),
+                                              SA_TEXT_OPT(in->bias),
+                                              in->severity >= 0 ? SA_TEXT(str_printf(&x->mem, "S%d", in->severity))
+                                                                : SA_NULL,
+                                              SA_TEXT_OPT(in->verification),
+                                              SA_TEXT_OPT(in->precision),
+                                              SA_REAL(in->radius_m),
+                                              SA_TEXT_OPT(in->country),
+                                              SA_INT(in->is_disputed),
+                                              SA_TEXT_OPT(in->place),
+                                              toll(in->killed),
+                                              toll(in->injured),
+                                              SA_TEXT_OPT(in->source_text),
+                                              SA_INT(in->is_unverified),
+                                              SA_INT(in->is_synthetic)};
     x->rows++;
     return gpkg_point_row(x->file, x->layer, in->has_place, in->lat_deg, in->lon_deg, args, err);
 }

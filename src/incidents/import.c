@@ -30,9 +30,10 @@ enum rc stage_add(struct incident_stage *s, const struct incident *in, struct er
     }
     struct incident *to = &s->items[s->n++];
     *to = *in;
-    struct str *const texts[] = {&to->source, &to->external_id, &to->context_kind, &to->title, &to->type,
-                                 &to->method, &to->target, &to->bias, &to->verification, &to->date_precision,
-                                 &to->precision, &to->country, &to->place, &to->source_text, &to->site_key};
+    struct str *const texts[] = {&to->source,       &to->external_id,    &to->context_kind, &to->title,
+                                 &to->type,         &to->method,         &to->target,       &to->bias,
+                                 &to->verification, &to->date_precision, &to->precision,    &to->country,
+                                 &to->place,        &to->source_text,    &to->site_key};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         *texts[i] = keep(s, *texts[i], INCIDENT_TEXT_MAX);
     to->raw = keep(s, to->raw, INCIDENT_RAW_MAX);
@@ -48,9 +49,17 @@ void stage_reject(struct incident_stage *s, int64_t line, struct str external_id
 
 struct incident stage_blank(const struct incident_stage *s, int64_t line)
 {
-    return (struct incident){.source = s->source, .is_context = s->opt->is_context, .type = STR("UNK-00"),
-                             .severity = -1, .verification = STR("V0"), .date_precision = STR("day"),
-                             .precision = STR("L5"), .killed = -1, .injured = -1, .source_read = true, .line = line};
+    return (struct incident){.source = s->source,
+                             .is_context = s->opt->is_context,
+                             .type = STR("UNK-00"),
+                             .severity = -1,
+                             .verification = STR("V0"),
+                             .date_precision = STR("day"),
+                             .precision = STR("L5"),
+                             .killed = -1,
+                             .injured = -1,
+                             .source_read = true,
+                             .line = line};
 }
 
 static bool is_code(const struct code_list *list, struct str code, bool may_be_empty)
@@ -86,10 +95,14 @@ static enum rc codes_open(struct incident_codes *c, struct err *err)
     const struct {
         const char *path;
         struct code_list **to;
-    } all[] = {{"data/vocab/incident-types.json", &c->types},       {"data/vocab/methods.json", &c->methods},
-               {"data/vocab/targets.json", &c->targets},            {"data/vocab/biases.json", &c->biases},
-               {"data/vocab/verification.json", &c->verification},  {"data/vocab/location-precision.json", &c->precision},
-               {"data/vocab/date-precision.json", &c->date_precision}, {"data/vocab/ucdp-precision.json", &c->ucdp}};
+    } all[] = {{"data/vocab/incident-types.json", &c->types},
+               {"data/vocab/methods.json", &c->methods},
+               {"data/vocab/targets.json", &c->targets},
+               {"data/vocab/biases.json", &c->biases},
+               {"data/vocab/verification.json", &c->verification},
+               {"data/vocab/location-precision.json", &c->precision},
+               {"data/vocab/date-precision.json", &c->date_precision},
+               {"data/vocab/ucdp-precision.json", &c->ucdp}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         TRY(code_list_new(asset_text(all[i].path), all[i].to, err));
     return RC_OK;
@@ -97,8 +110,9 @@ static enum rc codes_open(struct incident_codes *c, struct err *err)
 
 static void stage_fini(struct incident_stage *s)
 {
-    struct code_list *const lists[] = {s->codes.types, s->codes.methods, s->codes.targets, s->codes.biases,
-                                       s->codes.verification, s->codes.precision, s->codes.date_precision, s->codes.ucdp};
+    struct code_list *const lists[] = {s->codes.types,          s->codes.methods,      s->codes.targets,
+                                       s->codes.biases,         s->codes.verification, s->codes.precision,
+                                       s->codes.date_precision, s->codes.ucdp};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         code_list_free(lists[i]);
     free(s->items);
@@ -147,7 +161,8 @@ struct known_read {
 
 static int known_order(const void *a, const void *b)
 {
-    return str_compare(((const struct incident_known *)a)->external_id, ((const struct incident_known *)b)->external_id);
+    return str_compare(((const struct incident_known *)a)->external_id,
+                       ((const struct incident_known *)b)->external_id);
 }
 
 static enum rc known_fn(struct store_tx *tx, void *ctx, struct err *err)
@@ -224,10 +239,15 @@ static enum rc batch_fn(struct store_tx *tx, void *ctx, struct err *err)
     struct instant now = clock_now();
     const struct incident_import_options *opt = b->stage->opt;
     struct str format = opt->format == INCIDENT_UCDP_GED ? STR("ucdp-ged") : STR("csv");
-    struct ledger_event ev = {.action = ACTIONS[b->step], .object_kind = "incident_release", .object = b->release,
-                              .actor = opt->actor, .at = now, .digest = b->file_digest};
+    struct ledger_event ev = {.action = ACTIONS[b->step],
+                              .object_kind = "incident_release",
+                              .object = b->release,
+                              .actor = opt->actor,
+                              .at = now,
+                              .digest = b->file_digest};
     if (b->step == BATCH_OPEN)
-        TRY(incident_store_release_open(tx, b->release, b->stage->source, opt->licence, format, b->file_digest, now, err));
+        TRY(incident_store_release_open(tx, b->release, b->stage->source, opt->licence, format, b->file_digest, now,
+                                        err));
     else if (b->step == BATCH_CLOSE)
         TRY(incident_store_release_close(tx, b->release, b->counts, now, err));
     else
@@ -256,10 +276,10 @@ static enum rc apply(struct store *st, struct incident_stage *s, const uint8_t *
     }
     b.step = BATCH_CLOSE;
     const struct incident_import_report *r = s->report;
-    b.counts = str_printf(&s->mem,
-                          "{\"added\":%lld,\"linked\":%lld,\"read\":%lld,\"rejected\":%lld,\"unchanged\":%lld,\"updated\":%lld}",
-                          (long long)r->added, (long long)r->linked, (long long)r->read, (long long)r->rejected,
-                          (long long)r->unchanged, (long long)r->updated);
+    b.counts = str_printf(
+        &s->mem, "{\"added\":%lld,\"linked\":%lld,\"read\":%lld,\"rejected\":%lld,\"unchanged\":%lld,\"updated\":%lld}",
+        (long long)r->added, (long long)r->linked, (long long)r->read, (long long)r->rejected, (long long)r->unchanged,
+        (long long)r->updated);
     return store_write(st, batch_fn, &b, err);
 }
 

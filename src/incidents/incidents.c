@@ -52,13 +52,14 @@ struct sha256 incident_digest(const struct incident *in)
 {
     struct sha256_state s;
     sha256_begin(&s);
-    const struct str texts[] = {in->source, in->external_id, in->context_kind, in->title, in->type, in->method, in->target,
-                                in->bias, in->verification, in->date_precision, in->precision, in->place,
-                                in->source_text, in->raw, in->site_key};
+    const struct str texts[] = {in->source,    in->external_id, in->context_kind, in->title,        in->type,
+                                in->method,    in->target,      in->bias,         in->verification, in->date_precision,
+                                in->precision, in->place,       in->source_text,  in->raw,          in->site_key};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         digest_text(&s, texts[i]);
-    const int64_t numbers[] = {in->is_context, in->severity, in->start_day, in->end_day, in->has_place, in->killed,
-                               in->injured, in->source_read, in->is_unverified, in->is_synthetic, in->is_disputed};
+    const int64_t numbers[] = {in->is_context,    in->severity,     in->start_day,  in->end_day,
+                               in->has_place,     in->killed,       in->injured,    in->source_read,
+                               in->is_unverified, in->is_synthetic, in->is_disputed};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         digest_int(&s, numbers[i]);
     if (in->has_place) {

@@ -43,26 +43,27 @@ struct incident {
     struct str source;      /* name of the source ("ucdp-ged", "seed") */
     struct str external_id; /* the source's own id */
     bool is_context;
-    struct str context_kind; /* "state-based", "non-state", "one-sided"; empty for incidents */
-    struct str title;        /* neutral words */
+    struct str context_kind;               /* "state-based", "non-state", "one-sided"; empty for incidents */
+    struct str title;                      /* neutral words */
     struct str type, method, target, bias; /* codes of data/vocab; method, target, bias may be empty */
-    int severity;            /* 0..5, -1 not judged */
-    struct str verification; /* V0..V4, XD, XF, XH, XM, XO, XR */
-    int64_t start_day, end_day; /* days since 1970-01-01, UTC */
-    struct str date_precision;  /* code of data/vocab/date-precision.json */
+    int severity;                          /* 0..5, -1 not judged */
+    struct str verification;               /* V0..V4, XD, XF, XH, XM, XO, XR */
+    int64_t start_day, end_day;            /* days since 1970-01-01, UTC */
+    struct str date_precision;             /* code of data/vocab/date-precision.json */
     bool has_place;
     double lat_deg, lon_deg;
     struct str precision; /* L0..L5 */
     double radius_m;      /* how far off the place may be */
     struct str country;   /* alpha-2, or empty */
     bool is_disputed;
-    bool is_of_hidden; /* read from the store: linked to a site that the public may not know of; then it is not public, either */
-    struct str place;     /* words */
+    bool
+        is_of_hidden; /* read from the store: linked to a site that the public may not know of; then it is not public, either */
+    struct str place;        /* words */
     int64_t killed, injured; /* N3 */
     struct str source_text;  /* the work that states it */
     bool source_read, is_unverified, is_synthetic;
-    struct str raw;       /* JSON of the source's own codes (UCDP where_prec, date_prec ...), or empty */
-    struct str site_key;  /* import only: the source names the site by its external id */
+    struct str raw;      /* JSON of the source's own codes (UCDP where_prec, date_prec ...), or empty */
+    struct str site_key; /* import only: the source names the site by its external id */
     struct incident_link links[INCIDENT_LINKS_MAX];
     size_t links_n;
     int64_t line;
@@ -131,9 +132,9 @@ enum { INCIDENTS_PAGE_MAX = 500 };
 #define INCIDENT_COARSE_RADIUS_M 14000.0
 /* Newest first. Items come with their links. Everything through the policy of `viewer`: the place of an item that may
  * only be seen coarse is already coarse. RC_INVALID: a cursor that is not ours. */
-MUST_CHECK enum rc incidents_list(struct store_tx *tx, const struct viewer *viewer, const struct incident_filter *filter,
-                                  struct str cursor, size_t limit, struct arena *mem, struct incident_page *out,
-                                  struct err *err);
+MUST_CHECK enum rc incidents_list(struct store_tx *tx, const struct viewer *viewer,
+                                  const struct incident_filter *filter, struct str cursor, size_t limit,
+                                  struct arena *mem, struct incident_page *out, struct err *err);
 /* By public id. RC_NOT_FOUND also when the viewer may not know of it. */
 MUST_CHECK enum rc incidents_find(struct store_tx *tx, const struct viewer *viewer, struct uuid public_id,
                                   struct arena *mem, struct incident *out, struct err *err);

@@ -16,7 +16,7 @@ struct incident_codes { /* the vocabularies an incident's codes are checked agai
 };
 
 struct incident_stage {
-    struct arena mem;      /* all staged records */
+    struct arena mem; /* all staged records */
     struct incident *items;
     size_t n, cap;
     struct incident_codes codes;
@@ -52,9 +52,9 @@ MUST_CHECK enum rc incident_store_insert(struct store_tx *tx, const struct incid
                                          struct instant now, struct err *err);
 MUST_CHECK enum rc incident_store_update(struct store_tx *tx, const struct incident *in, struct uuid release,
                                          struct instant now, struct err *err);
-MUST_CHECK enum rc incident_store_release_open(struct store_tx *tx, struct uuid id, struct str source, struct str licence,
-                                               struct str format, struct sha256 digest, struct instant now,
-                                               struct err *err);
+MUST_CHECK enum rc incident_store_release_open(struct store_tx *tx, struct uuid id, struct str source,
+                                               struct str licence, struct str format, struct sha256 digest,
+                                               struct instant now, struct err *err);
 MUST_CHECK enum rc incident_store_release_close(struct store_tx *tx, struct uuid id, struct str counts,
                                                 struct instant now, struct err *err);
 

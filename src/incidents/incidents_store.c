@@ -49,16 +49,40 @@ static size_t bind_record(const struct incident *in, const struct sha256 *digest
     if (in->has_place)
         policy_coarse_point(in->lat_deg, in->lon_deg, &lat, &lon);
     int64_t cell = in->has_place ? (int64_t)geo_cell_of((struct geo_point){in->lat_deg, in->lon_deg}) : -1;
-    const struct store_arg all[] = {
-        SA_UUID(in->id), SA_BLOB(release->b, 16), SA_BLOB(digest->b, sizeof digest->b), SA_INT(in->is_context),
-        SA_TEXT(in->context_kind), SA_TEXT(in->title), SA_TEXT(in->type), SA_TEXT(in->method), SA_TEXT(in->target),
-        SA_TEXT(in->bias), SA_INT(in->severity), SA_TEXT(in->verification), SA_INT(in->start_day), SA_INT(in->end_day),
-        SA_TEXT(in->date_precision), SA_INT(in->has_place), SA_REAL(in->has_place ? in->lat_deg : 0),
-        SA_REAL(in->has_place ? in->lon_deg : 0), SA_INT(cell), SA_REAL(lat), SA_REAL(lon), SA_TEXT(in->precision),
-        SA_REAL(in->radius_m), SA_TEXT(in->country), SA_INT(in->is_disputed), SA_TEXT(in->place),
-        in->killed < 0 ? SA_NULL : SA_INT(in->killed), in->injured < 0 ? SA_NULL : SA_INT(in->injured),
-        SA_TEXT(in->source_text), SA_INT(in->source_read), SA_INT(in->is_unverified), SA_INT(in->is_synthetic),
-        SA_TEXT(in->raw), SA_TIME(now)};
+    const struct store_arg all[] = {SA_UUID(in->id),
+                                    SA_BLOB(release->b, 16),
+                                    SA_BLOB(digest->b, sizeof digest->b),
+                                    SA_INT(in->is_context),
+                                    SA_TEXT(in->context_kind),
+                                    SA_TEXT(in->title),
+                                    SA_TEXT(in->type),
+                                    SA_TEXT(in->method),
+                                    SA_TEXT(in->target),
+                                    SA_TEXT(in->bias),
+                                    SA_INT(in->severity),
+                                    SA_TEXT(in->verification),
+                                    SA_INT(in->start_day),
+                                    SA_INT(in->end_day),
+                                    SA_TEXT(in->date_precision),
+                                    SA_INT(in->has_place),
+                                    SA_REAL(in->has_place ? in->lat_deg : 0),
+                                    SA_REAL(in->has_place ? in->lon_deg : 0),
+                                    SA_INT(cell),
+                                    SA_REAL(lat),
+                                    SA_REAL(lon),
+                                    SA_TEXT(in->precision),
+                                    SA_REAL(in->radius_m),
+                                    SA_TEXT(in->country),
+                                    SA_INT(in->is_disputed),
+                                    SA_TEXT(in->place),
+                                    in->killed < 0 ? SA_NULL : SA_INT(in->killed),
+                                    in->injured < 0 ? SA_NULL : SA_INT(in->injured),
+                                    SA_TEXT(in->source_text),
+                                    SA_INT(in->source_read),
+                                    SA_INT(in->is_unverified),
+                                    SA_INT(in->is_synthetic),
+                                    SA_TEXT(in->raw),
+                                    SA_TIME(now)};
     for (size_t i = 0; i < SA_N(all); i++)
         a[i] = all[i];
     return SA_N(all);
@@ -67,8 +91,8 @@ static size_t bind_record(const struct incident *in, const struct sha256 *digest
 static enum rc links_replace(struct store_tx *tx, const struct incident *in, struct instant now, struct err *err)
 {
     /* A link that a person decided stays (decided_by is not null). */
-    static const struct store_sql CLEAR = {
-        .common = "DELETE FROM incident_link WHERE incident = ?1 AND decided_by IS NULL"};
+    static const struct store_sql CLEAR = {.common =
+                                               "DELETE FROM incident_link WHERE incident = ?1 AND decided_by IS NULL"};
     static const struct store_sql ADD = {
         .common = "INSERT INTO incident_link (incident, site, score, reasons, decided_by, at_us)"
                   " VALUES (?1, ?2, ?3, ?4, NULL, ?5) ON CONFLICT (incident, site) DO NOTHING"};
@@ -76,7 +100,8 @@ static enum rc links_replace(struct store_tx *tx, const struct incident *in, str
     TRY(store_exec(tx, &CLEAR, key, 1, NULL, err));
     for (size_t i = 0; i < in->links_n; i++) {
         const struct incident_link *l = &in->links[i];
-        struct store_arg args[] = {SA_UUID(in->id), SA_UUID(l->site), SA_REAL(l->score), SA_TEXT(l->reasons), SA_TIME(now)};
+        struct store_arg args[] = {SA_UUID(in->id), SA_UUID(l->site), SA_REAL(l->score), SA_TEXT(l->reasons),
+                                   SA_TIME(now)};
         TRY(store_exec(tx, &ADD, args, SA_N(args), NULL, err));
     }
     return RC_OK;
@@ -108,12 +133,13 @@ enum rc incident_store_update(struct store_tx *tx, const struct incident *in, st
                               struct err *err)
 {
     static const struct store_sql UPDATE = {
-        .common = "UPDATE incident SET release = ?2, digest = ?3, is_context = ?4, context_kind = ?5, title = ?6, type = ?7,"
-                  " method = ?8, target = ?9, bias = ?10, severity = ?11, verification = ?12, start_day = ?13,"
-                  " end_day = ?14, date_precision = ?15, has_place = ?16, lat = ?17, lon = ?18, cell = ?19,"
-                  " coarse_lat = ?20, coarse_lon = ?21, precision_code = ?22, radius_m = ?23, country = ?24,"
-                  " disputed = ?25, place = ?26, killed = ?27, injured = ?28, source_text = ?29, source_read = ?30,"
-                  " unverified = ?31, synthetic = ?32, raw = ?33, updated_us = ?34 WHERE id = ?1"};
+        .common =
+            "UPDATE incident SET release = ?2, digest = ?3, is_context = ?4, context_kind = ?5, title = ?6, type = ?7,"
+            " method = ?8, target = ?9, bias = ?10, severity = ?11, verification = ?12, start_day = ?13,"
+            " end_day = ?14, date_precision = ?15, has_place = ?16, lat = ?17, lon = ?18, cell = ?19,"
+            " coarse_lat = ?20, coarse_lon = ?21, precision_code = ?22, radius_m = ?23, country = ?24,"
+            " disputed = ?25, place = ?26, killed = ?27, injured = ?28, source_text = ?29, source_read = ?30,"
+            " unverified = ?31, synthetic = ?32, raw = ?33, updated_us = ?34 WHERE id = ?1"};
     struct sha256 digest = incident_digest(in);
     struct store_arg args[INCIDENT_COLUMNS];
     size_t n = bind_record(in, &digest, &release, now, args);
@@ -127,16 +153,17 @@ enum rc incident_store_release_open(struct store_tx *tx, struct uuid id, struct 
     static const struct store_sql SQL = {
         .common = "INSERT INTO incident_release (id, source, licence, format, digest, started_us)"
                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
-    struct store_arg args[] = {SA_UUID(id), SA_TEXT(source), SA_TEXT(licence), SA_TEXT(format),
-                               SA_BLOB(digest.b, sizeof digest.b), SA_TIME(now)};
+    struct store_arg args[] = {
+        SA_UUID(id), SA_TEXT(source), SA_TEXT(licence), SA_TEXT(format), SA_BLOB(digest.b, sizeof digest.b),
+        SA_TIME(now)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
 
 enum rc incident_store_release_close(struct store_tx *tx, struct uuid id, struct str counts, struct instant now,
                                      struct err *err)
 {
-    static const struct store_sql SQL = {
-        .common = "UPDATE incident_release SET finished_us = ?2, counts = ?3 WHERE id = ?1"};
+    static const struct store_sql SQL = {.common =
+                                             "UPDATE incident_release SET finished_us = ?2, counts = ?3 WHERE id = ?1"};
     struct store_arg args[] = {SA_UUID(id), SA_TIME(now), SA_TEXT(counts)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
@@ -162,19 +189,39 @@ static struct str text(struct store_rows *rows, int col, struct arena *mem)
 
 static void row_read(struct store_rows *rows, struct arena *mem, struct incident *out)
 {
-    *out = (struct incident){
-        .id = store_uuid(rows, 0), .public_id = store_uuid(rows, 1), .code = (uint64_t)store_int(rows, 2),
-        .source = text(rows, 3, mem), .external_id = text(rows, 4, mem), .is_context = store_int(rows, 5) != 0,
-        .context_kind = text(rows, 6, mem), .title = text(rows, 7, mem), .type = text(rows, 8, mem),
-        .method = text(rows, 9, mem), .target = text(rows, 10, mem), .bias = text(rows, 11, mem),
-        .severity = (int)store_int(rows, 12), .verification = text(rows, 13, mem), .start_day = store_int(rows, 14),
-        .end_day = store_int(rows, 15), .date_precision = text(rows, 16, mem), .has_place = store_int(rows, 17) != 0,
-        .lat_deg = store_real(rows, 18), .lon_deg = store_real(rows, 19), .precision = text(rows, 20, mem),
-        .radius_m = store_real(rows, 21), .country = text(rows, 22, mem), .is_disputed = store_int(rows, 23) != 0,
-        .place = text(rows, 24, mem), .killed = store_is_null(rows, 25) ? -1 : store_int(rows, 25),
-        .injured = store_is_null(rows, 26) ? -1 : store_int(rows, 26), .source_text = text(rows, 27, mem),
-        .source_read = store_int(rows, 28) != 0, .is_unverified = store_int(rows, 29) != 0,
-        .is_synthetic = store_int(rows, 30) != 0, .raw = text(rows, 31, mem), .is_of_hidden = store_int(rows, 32) != 0};
+    *out = (struct incident){.id = store_uuid(rows, 0),
+                             .public_id = store_uuid(rows, 1),
+                             .code = (uint64_t)store_int(rows, 2),
+                             .source = text(rows, 3, mem),
+                             .external_id = text(rows, 4, mem),
+                             .is_context = store_int(rows, 5) != 0,
+                             .context_kind = text(rows, 6, mem),
+                             .title = text(rows, 7, mem),
+                             .type = text(rows, 8, mem),
+                             .method = text(rows, 9, mem),
+                             .target = text(rows, 10, mem),
+                             .bias = text(rows, 11, mem),
+                             .severity = (int)store_int(rows, 12),
+                             .verification = text(rows, 13, mem),
+                             .start_day = store_int(rows, 14),
+                             .end_day = store_int(rows, 15),
+                             .date_precision = text(rows, 16, mem),
+                             .has_place = store_int(rows, 17) != 0,
+                             .lat_deg = store_real(rows, 18),
+                             .lon_deg = store_real(rows, 19),
+                             .precision = text(rows, 20, mem),
+                             .radius_m = store_real(rows, 21),
+                             .country = text(rows, 22, mem),
+                             .is_disputed = store_int(rows, 23) != 0,
+                             .place = text(rows, 24, mem),
+                             .killed = store_is_null(rows, 25) ? -1 : store_int(rows, 25),
+                             .injured = store_is_null(rows, 26) ? -1 : store_int(rows, 26),
+                             .source_text = text(rows, 27, mem),
+                             .source_read = store_int(rows, 28) != 0,
+                             .is_unverified = store_int(rows, 29) != 0,
+                             .is_synthetic = store_int(rows, 30) != 0,
+                             .raw = text(rows, 31, mem),
+                             .is_of_hidden = store_int(rows, 32) != 0};
 }
 
 /* What the policy leaves of it: the view, and the place made coarse where it says so. */
@@ -203,9 +250,10 @@ static bool is_linked(const struct incident *in, struct uuid site)
 static enum rc links_read(struct store_tx *tx, struct incident *in, struct arena *mem, struct err *err)
 {
     static const struct store_sql SQL = {
-        .common = "SELECT s.id, s.public_id, l.score, l.reasons, s.name FROM incident_link l JOIN site m ON m.id = l.site"
-                  " JOIN site s ON s.id = COALESCE(m.merged_into, m.id)"
-                  " WHERE l.incident = ?1 AND s.visibility = 0 ORDER BY l.score DESC, l.site LIMIT 16"};
+        .common =
+            "SELECT s.id, s.public_id, l.score, l.reasons, s.name FROM incident_link l JOIN site m ON m.id = l.site"
+            " JOIN site s ON s.id = COALESCE(m.merged_into, m.id)"
+            " WHERE l.incident = ?1 AND s.visibility = 0 ORDER BY l.score DESC, l.site LIMIT 16"};
     struct store_arg args[] = {SA_UUID(in->id)};
     struct store_rows *rows;
     TRY(store_query(tx, &SQL, args, 1, &rows, err));
@@ -225,7 +273,7 @@ static enum rc links_read(struct store_tx *tx, struct incident *in, struct arena
 struct bounds {
     int64_t from_day, to_day;
     double south, north, west, east;
-    int64_t crosses;  /* the box crosses the antimeridian */
+    int64_t crosses; /* the box crosses the antimeridian */
     int64_t any_box;
     int64_t coarse;   /* compare the coarse columns */
     int64_t verified; /* V3 and V4 only */
@@ -264,9 +312,9 @@ enum { WHERE_ARGS = 13 };
 static size_t where_bind(const struct bounds *b, const struct incident_filter *f, struct store_arg *a)
 {
     const struct store_arg all[WHERE_ARGS] = {
-        SA_INT(f->context), SA_INT(b->from_day), SA_INT(b->to_day), SA_TEXT(f->type), SA_INT(b->verified),
-        SA_INT(b->any_box), SA_INT(b->coarse), SA_REAL(b->south), SA_REAL(b->north), SA_INT(b->crosses),
-        SA_REAL(b->west), SA_REAL(b->east), SA_INT(b->open)};
+        SA_INT(f->context), SA_INT(b->from_day), SA_INT(b->to_day), SA_TEXT(f->type),  SA_INT(b->verified),
+        SA_INT(b->any_box), SA_INT(b->coarse),   SA_REAL(b->south), SA_REAL(b->north), SA_INT(b->crosses),
+        SA_REAL(b->west),   SA_REAL(b->east),    SA_INT(b->open)};
     for (size_t i = 0; i < WHERE_ARGS; i++)
         a[i] = all[i];
     if (!f->type.p)
@@ -292,9 +340,9 @@ enum rc incidents_list(struct store_tx *tx, const struct viewer *viewer, const s
                        struct str cursor, size_t limit, struct arena *mem, struct incident_page *out, struct err *err)
 {
     static const struct store_sql COUNT = {.common = "SELECT count(*) FROM incident i WHERE" WHERE};
-    static const struct store_sql PAGE = {
-        .common = "SELECT " COLUMNS " FROM incident i WHERE" WHERE " AND (i.start_day, i.public_id) < (?14, ?15)"
-                  " ORDER BY i.start_day DESC, i.public_id DESC LIMIT ?16"};
+    static const struct store_sql PAGE = {.common = "SELECT " COLUMNS " FROM incident i WHERE" WHERE
+                                                    " AND (i.start_day, i.public_id) < (?14, ?15)"
+                                                    " ORDER BY i.start_day DESC, i.public_id DESC LIMIT ?16"};
     struct bounds b = bounds_of(viewer, filter);
     struct store_arg args[WHERE_ARGS + 3];
     struct uuid after;
@@ -354,9 +402,10 @@ enum rc incidents_of_site(struct store_tx *tx, const struct viewer *viewer, stru
                           struct arena *mem, struct incident **out, size_t *n, struct err *err)
 {
     static const struct store_sql SQL = {
-        .common = "SELECT " COLUMNS " FROM incident i WHERE i.id IN (SELECT l.incident FROM incident_link l WHERE l.site"
-                  " = ?1 UNION SELECT k.incident FROM site m JOIN incident_link k ON k.site = m.id WHERE m.merged_into = ?1)"
-                  " ORDER BY i.start_day DESC, i.public_id DESC LIMIT ?2"};
+        .common =
+            "SELECT " COLUMNS " FROM incident i WHERE i.id IN (SELECT l.incident FROM incident_link l WHERE l.site"
+            " = ?1 UNION SELECT k.incident FROM site m JOIN incident_link k ON k.site = m.id WHERE m.merged_into = ?1)"
+            " ORDER BY i.start_day DESC, i.public_id DESC LIMIT ?2"};
     if (limit == 0 || limit > INCIDENTS_PAGE_MAX)
         limit = INCIDENTS_PAGE_MAX;
     struct store_arg args[] = {SA_UUID(site), SA_INT(limit)};

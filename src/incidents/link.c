@@ -11,20 +11,20 @@
 
 /* Decibans. Working values: an exact place near a site of the named kind just passes, a place alone never does, a full
  * name in the same town passes, and any contradiction in kind or faith outweighs nearness. */
-#define W_PRIOR (-10.0)          /* the site may not be in the registry at all */
-#define W_NEAR 12.0              /* within the stated precision, when that is LINK_FINE_M or finer */
-#define W_FAR (-10.0)            /* three times the stated precision away, or more */
-#define W_NAME_WHOLE 15.0
-#define W_NAME_HALF 8.0
-#define W_KIND 4.0
-#define W_KIND_WRONG (-15.0)
-#define W_FAITH 4.0
-#define W_FAITH_WRONG (-10.0)
-#define W_LEAD 6.0               /* by so much the best must lead the second */
-#define LINK_FINE_M 250.0
-#define LINK_VAGUE_M 5000.0      /* nearness within so much says nothing */
-#define LINK_NAME_LETTERS 4         /* telling letters a name must have to count */
-#define LINK_LEAST_M 100.0       /* no two maps agree closer than this about a large building */
+#define W_PRIOR           (-10.0) /* the site may not be in the registry at all */
+#define W_NEAR            12.0    /* within the stated precision, when that is LINK_FINE_M or finer */
+#define W_FAR             (-10.0) /* three times the stated precision away, or more */
+#define W_NAME_WHOLE      15.0
+#define W_NAME_HALF       8.0
+#define W_KIND            4.0
+#define W_KIND_WRONG      (-15.0)
+#define W_FAITH           4.0
+#define W_FAITH_WRONG     (-10.0)
+#define W_LEAD            6.0 /* by so much the best must lead the second */
+#define LINK_FINE_M       250.0
+#define LINK_VAGUE_M      5000.0 /* nearness within so much says nothing */
+#define LINK_NAME_LETTERS 4      /* telling letters a name must have to count */
+#define LINK_LEAST_M      100.0  /* no two maps agree closer than this about a large building */
 
 double link_radius_m(const struct incident *in)
 {
@@ -36,23 +36,44 @@ double link_radius_m(const struct incident *in)
 static const struct {
     const char *word, *kinds; /* kinds: codes between spaces */
 } KIND_WORDS[] = {
-    {"mosque", " MOS PRAYER-ROOM "}, {"masjid", " MOS PRAYER-ROOM "}, {"mosquee", " MOS PRAYER-ROOM "},
-    {"mezquita", " MOS PRAYER-ROOM "}, {"mechet", " MOS PRAYER-ROOM "}, {"husainia", " MOS PRAYER-ROOM "},
-    {"church", " CHU CAT CHA "}, {"cathedral", " CAT CHU "}, {"basilica", " CHU CAT "}, {"chapel", " CHA CHU "},
-    {"eglise", " CHU CAT CHA "}, {"iglesia", " CHU CAT CHA "}, {"kirche", " CHU CAT CHA "},
-    {"synagogue", " SYN "}, {"sinagoga", " SYN "}, {"shul", " SYN "},
-    {"gurdwara", " GUR "}, {"gurudwara", " GUR "},
-    {"temple", " TEM-HIN TEM-BUD TEM-JAI TAO SHI SHRINE "}, {"mandir", " TEM-HIN TEM-JAI "}, {"pagoda", " TEM-BUD "},
-    {"monastery", " MON "}, {"convent", " MON "}, {"abbey", " MON CHU "},
-    {"shrine", " SHRINE SHI PILG MOS "}, {"cemetery", " CEM "}, {"graveyard", " CEM "}, {"cementerio", " CEM "},
+    {"mosque", " MOS PRAYER-ROOM "},
+    {"masjid", " MOS PRAYER-ROOM "},
+    {"mosquee", " MOS PRAYER-ROOM "},
+    {"mezquita", " MOS PRAYER-ROOM "},
+    {"mechet", " MOS PRAYER-ROOM "},
+    {"husainia", " MOS PRAYER-ROOM "},
+    {"church", " CHU CAT CHA "},
+    {"cathedral", " CAT CHU "},
+    {"basilica", " CHU CAT "},
+    {"chapel", " CHA CHU "},
+    {"eglise", " CHU CAT CHA "},
+    {"iglesia", " CHU CAT CHA "},
+    {"kirche", " CHU CAT CHA "},
+    {"synagogue", " SYN "},
+    {"sinagoga", " SYN "},
+    {"shul", " SYN "},
+    {"gurdwara", " GUR "},
+    {"gurudwara", " GUR "},
+    {"temple", " TEM-HIN TEM-BUD TEM-JAI TAO SHI SHRINE "},
+    {"mandir", " TEM-HIN TEM-JAI "},
+    {"pagoda", " TEM-BUD "},
+    {"monastery", " MON "},
+    {"convent", " MON "},
+    {"abbey", " MON CHU "},
+    {"shrine", " SHRINE SHI PILG MOS "},
+    {"cemetery", " CEM "},
+    {"graveyard", " CEM "},
+    {"cementerio", " CEM "},
 };
 
 /* Words too common in names of sites to tell one from another. */
 static const char *const COMMON_WORDS[] = {
-    "the", "of", "and", "de", "la", "le", "el", "al", "in", "at", "our", "lady", "saint", "st", "san", "santa", "sri",
-    "great", "grand", "old", "new", "central", "holy", "first", "church", "cathedral", "basilica", "chapel", "mosque",
-    "masjid", "synagogue", "temple", "mandir", "gurdwara", "monastery", "shrine", "cemetery", "abbey", "kirche",
-    "eglise", "iglesia", "islamic", "center", "centre", "jewish", "community", "congregation", "religious", "site"};
+    "the",       "of",           "and",       "de",        "la",      "le",      "el",       "al",        "in",
+    "at",        "our",          "lady",      "saint",     "st",      "san",     "santa",    "sri",       "great",
+    "grand",     "old",          "new",       "central",   "holy",    "first",   "church",   "cathedral", "basilica",
+    "chapel",    "mosque",       "masjid",    "synagogue", "temple",  "mandir",  "gurdwara", "monastery", "shrine",
+    "cemetery",  "abbey",        "kirche",    "eglise",    "iglesia", "islamic", "center",   "centre",    "jewish",
+    "community", "congregation", "religious", "site"};
 
 static bool is_common(struct str word)
 {
@@ -92,8 +113,9 @@ static const char *faith_of_bias(struct str bias)
 {
     static const struct {
         const char *bias, *religion;
-    } FAITHS[] = {{"CHR", "christian"}, {"MUS", "muslim"}, {"JEW", "jewish"}, {"BUD", "buddhist"}, {"HIN", "hindu"},
-                  {"SIK", "sikh"}, {"JAI", "jain"}, {"BAH", "bahai"}, {"ZOR", "zoroastrian"}, {"YAZ", "yazidi"}};
+    } FAITHS[] = {{"CHR", "christian"},   {"MUS", "muslim"}, {"JEW", "jewish"}, {"BUD", "buddhist"},
+                  {"HIN", "hindu"},       {"SIK", "sikh"},   {"JAI", "jain"},   {"BAH", "bahai"},
+                  {"ZOR", "zoroastrian"}, {"YAZ", "yazidi"}};
     for (size_t i = 0; i < sizeof FAITHS / sizeof FAITHS[0]; i++)
         if (str_starts_with(bias, str_of(FAITHS[i].bias)))
             return FAITHS[i].religion;
@@ -126,7 +148,9 @@ static void score_distance(const struct scoring *c, const struct link_candidate 
     char what[96];
     if (r < LINK_LEAST_M)
         r = LINK_LEAST_M;
-    double telling = r <= LINK_FINE_M ? 1 : r >= LINK_VAGUE_M ? 0 : log(LINK_VAGUE_M / r) / log(LINK_VAGUE_M / LINK_FINE_M);
+    double telling = r <= LINK_FINE_M    ? 1
+                     : r >= LINK_VAGUE_M ? 0
+                                         : log(LINK_VAGUE_M / r) / log(LINK_VAGUE_M / LINK_FINE_M);
     double over = (site->distance_m / r - 1) / 2; /* 0 at the precision, 1 at three times it */
     double weight = over <= 0 ? W_NEAR * telling : over >= 1 ? W_FAR : W_NEAR * telling * (1 - over) + W_FAR * over;
     snprintf(what, sizeof what, "%.0f m away, place good to %.0f m", site->distance_m, r);
@@ -167,7 +191,8 @@ static void score_kind(const struct scoring *c, const struct link_candidate *sit
     }
     if (named && fits)
         reason(s, W_KIND, "of the kind named");
-    else if (named && site->kind.n && !str_is_equal(site->kind, STR("OTHER")) && !str_is_equal(site->kind, STR("MULTI")))
+    else if (named && site->kind.n && !str_is_equal(site->kind, STR("OTHER")) &&
+             !str_is_equal(site->kind, STR("MULTI")))
         reason(s, W_KIND_WRONG, "of another kind than named");
 }
 

@@ -16,13 +16,13 @@ enum { LINK_CANDIDATES_MAX = 200 };
 
 struct link_candidate {
     struct uuid site, site_public_id;
-    struct str name;      /* the one to show */
+    struct str name;         /* the one to show */
     const struct str *names; /* every one, each compared by itself */
     size_t names_n;
-    struct str religion;  /* code of data/vocab/religions.json */
-    struct str kind;      /* CHU, MOS ... */
-    double distance_m;    /* from the incident's place */
-    double precision_m;   /* of the site's place */
+    struct str religion; /* code of data/vocab/religions.json */
+    struct str kind;     /* CHU, MOS ... */
+    double distance_m;   /* from the incident's place */
+    double precision_m;  /* of the site's place */
 };
 
 /* How far around the incident candidates are worth looking at. */

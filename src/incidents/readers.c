@@ -25,7 +25,8 @@ static struct str column(const struct row_view *v, const char *name)
     return i >= 0 && (size_t)i < v->row->n ? str_trim(v->row->fields[i]) : STR("");
 }
 
-static enum rc need_columns(const struct csv *csv, const char *const *names, size_t n, const char *what, struct err *err)
+static enum rc need_columns(const struct csv *csv, const char *const *names, size_t n, const char *what,
+                            struct err *err)
 {
     for (size_t i = 0; i < n; i++)
         if (csv_column_find(csv, str_of(names[i])) < 0)
@@ -140,8 +141,9 @@ static struct str ucdp_kind(struct str type_of_violence)
 
 static struct str ucdp_raw(struct incident_stage *s, const struct row_view *v)
 {
-    static const char *const KEPT[] = {"type_of_violence", "where_prec", "date_prec", "event_clarity", "low",
-                                       "best", "high", "deaths_civilians", "number_of_sources"};
+    static const char *const KEPT[] = {
+        "type_of_violence", "where_prec",       "date_prec", "event_clarity", "low", "best", "high",
+        "deaths_civilians", "number_of_sources"};
     struct buf b;
     struct json_out j;
     buf_init(&b, INCIDENT_RAW_MAX);
@@ -182,8 +184,9 @@ static const char *ucdp_row(struct incident_stage *s, const struct row_view *v, 
 
 enum rc read_ucdp(struct incident_stage *s, struct csv *csv, struct err *err)
 {
-    static const char *const NEEDED[] = {"id", "type_of_violence", "where_prec", "latitude", "longitude", "date_prec",
-                                         "date_start", "date_end", "best", "event_clarity", "where_coordinates"};
+    static const char *const NEEDED[] = {"id",        "type_of_violence", "where_prec",       "latitude",
+                                         "longitude", "date_prec",        "date_start",       "date_end",
+                                         "best",      "event_clarity",    "where_coordinates"};
     TRY(need_columns(csv, NEEDED, sizeof NEEDED / sizeof NEEDED[0], "UCDP GED", err));
     return each_row(s, csv, ucdp_row, NULL, err);
 }
@@ -230,10 +233,13 @@ static void mapped_codes(const struct csv_map *map, const struct csv_row *row, s
     const struct {
         const char *field;
         struct str *to;
-    } texts[] = {{"title", &in->title}, {"type", &in->type}, {"method", &in->method}, {"target", &in->target},
-                 {"bias", &in->bias}, {"verification", &in->verification}, {"precision", &in->precision},
-                 {"date_precision", &in->date_precision}, {"country", &in->country}, {"place", &in->place},
-                 {"source", &in->source_text}, {"context_kind", &in->context_kind}, {"site_id", &in->site_key}};
+    } texts[] = {{"title", &in->title},         {"type", &in->type},
+                 {"method", &in->method},       {"target", &in->target},
+                 {"bias", &in->bias},           {"verification", &in->verification},
+                 {"precision", &in->precision}, {"date_precision", &in->date_precision},
+                 {"country", &in->country},     {"place", &in->place},
+                 {"source", &in->source_text},  {"context_kind", &in->context_kind},
+                 {"site_id", &in->site_key}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct str value = csv_map_text(map, row, texts[i].field);
         if (value.n)
@@ -262,8 +268,8 @@ static const char *mapped_row(struct incident_stage *s, const struct row_view *v
     struct str start, end = STR("");
     const char *why;
     in->precision = STR("L1");
-    in->external_id = m->has_id ? csv_map_text(&m->map, v->row, "id")
-                                : str_printf(&s->mem, "line-%lld", (long long)v->row->line);
+    in->external_id =
+        m->has_id ? csv_map_text(&m->map, v->row, "id") : str_printf(&s->mem, "line-%lld", (long long)v->row->line);
     mapped_codes(&m->map, v->row, in);
     if ((why = mapped_place(&m->map, v->row, in)) || (why = mapped_date(s, &m->map, v->row, "date", &start)) ||
         (why = mapped_date(s, &m->map, v->row, "date_end", &end)) || (why = set_days(in, start, end)) ||
@@ -305,17 +311,25 @@ static const char *seed_row(struct incident_stage *s, const struct row_view *v, 
     const struct {
         const char *name;
         struct str *to;
-    } texts[] = {{"id", &in->external_id}, {"title", &in->title}, {"type", &in->type}, {"method", &in->method},
-                 {"target", &in->target}, {"bias", &in->bias}, {"verification", &in->verification},
-                 {"precision", &in->precision}, {"date_precision", &in->date_precision}, {"country", &in->country},
-                 {"place", &in->place}, {"source", &in->source_text}, {"site_id", &in->site_key}};
+    } texts[] = {{"id", &in->external_id},
+                 {"title", &in->title},
+                 {"type", &in->type},
+                 {"method", &in->method},
+                 {"target", &in->target},
+                 {"bias", &in->bias},
+                 {"verification", &in->verification},
+                 {"precision", &in->precision},
+                 {"date_precision", &in->date_precision},
+                 {"country", &in->country},
+                 {"place", &in->place},
+                 {"source", &in->source_text},
+                 {"site_id", &in->site_key}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         *texts[i].to = column(v, texts[i].name);
     in->source_read = is_yes(column(v, "source_read"));
     in->is_unverified = !in->source_read;
     in->is_disputed = is_yes(column(v, "disputed"));
-    if ((why = set_place(in, column(v, "lat"), column(v, "lon"))) ||
-        (why = set_days(in, column(v, "date"), STR(""))) ||
+    if ((why = set_place(in, column(v, "lat"), column(v, "lon"))) || (why = set_days(in, column(v, "date"), STR(""))) ||
         (why = set_toll(column(v, "killed"), &in->killed)) || (why = set_toll(column(v, "injured"), &in->injured)) ||
         (why = severity_read(column(v, "severity"), &in->severity)))
         return why;
@@ -329,8 +343,8 @@ static const char *seed_row(struct incident_stage *s, const struct row_view *v, 
 
 enum rc read_seed(struct incident_stage *s, struct csv *csv, struct err *err)
 {
-    static const char *const NEEDED[] = {"id", "title", "date", "date_precision", "country", "lat", "lon", "precision",
-                                         "type", "verification", "source", "source_read"};
+    static const char *const NEEDED[] = {"id",  "title",     "date", "date_precision", "country", "lat",
+                                         "lon", "precision", "type", "verification",   "source",  "source_read"};
     TRY(need_columns(csv, NEEDED, sizeof NEEDED / sizeof NEEDED[0], "the seed of incidents", err));
     return each_row(s, csv, seed_row, NULL, err);
 }

@@ -42,7 +42,8 @@ enum rc report_check(const struct report_draft *d, struct err *err)
     if (str_trim(d->text).n == 0)
         return err_set(err, RC_INVALID, "/text: say in a few words what happened");
     if (characters(d->text) > REPORT_TEXT_MAX)
-        return err_set(err, RC_TOO_LARGE, "/text: over %d characters; send the rest as a second report", REPORT_TEXT_MAX);
+        return err_set(err, RC_TOO_LARGE, "/text: over %d characters; send the rest as a second report",
+                       REPORT_TEXT_MAX);
     if (d->has_place)
         TRY(geo_point_make(d->lat_deg, d->lon_deg, &p, err));
     return check_type(d->types, d->type, err);
@@ -76,8 +77,11 @@ static enum rc receive_fn(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct receive *r = ctx;
     bool is_new;
-    struct ledger_event ev = {.action = "report.receive", .object_kind = "report", .object = r->row.id,
-                              .at = r->row.received, .digest = r->digest};
+    struct ledger_event ev = {.action = "report.receive",
+                              .object_kind = "report",
+                              .object = r->row.id,
+                              .at = r->row.received,
+                              .digest = r->digest};
     TRY(report_store_insert(tx, &r->row, &is_new, err));
     if (!is_new)
         return RC_OK;
@@ -86,7 +90,8 @@ static enum rc receive_fn(struct store_tx *tx, void *ctx, struct err *err)
 }
 
 /* R2 */
-static void receipt_bits(const struct vault *v, const uint8_t *key, struct str content, struct arena *mem, uint8_t bits[16])
+static void receipt_bits(const struct vault *v, const uint8_t *key, struct str content, struct arena *mem,
+                         uint8_t bits[16])
 {
     if (!key) {
         rng_bytes(bits, 16);
@@ -106,7 +111,10 @@ enum rc report_receive(struct store *st, struct vault *v, const struct report_dr
     struct str content = content_write(draft, mem);
     receipt_bits(v, draft->key, content, mem, bits);
     struct instant now = clock_now();
-    r.row = (struct report_row){.id = uuid_v7(now), .public_id = uuid_random(), .received = now, .updated = now,
+    r.row = (struct report_row){.id = uuid_v7(now),
+                                .public_id = uuid_random(),
+                                .received = now,
+                                .updated = now,
                                 .state = STR("received"),
                                 .receipt_hash = vault_keyed_hash(v, "receipt", bits, sizeof bits)};
     TRY(vault_seal(v, r.row.id, content, mem, &r.row.cipher, &r.row.key_slot, err));
@@ -179,7 +187,9 @@ enum rc reports_list(struct store_tx *tx, struct vault *v, const struct viewer *
     for (size_t i = 0; i < n; i++) {
         struct report *r = &page.items[page.n++];
         struct str plain;
-        *r = (struct report){.public_id = rows[i].public_id, .state = rows[i].state, .received = rows[i].received,
+        *r = (struct report){.public_id = rows[i].public_id,
+                             .state = rows[i].state,
+                             .received = rows[i].received,
                              .updated = rows[i].updated};
         enum rc rc = vault_unseal(v, rows[i].id, rows[i].key_slot, rows[i].cipher, mem, &plain, err);
         if (rc == RC_NOT_FOUND)
@@ -224,8 +234,12 @@ static enum rc review_fn(struct store_tx *tx, void *ctx, struct err *err)
     TRY(report_store_note(tx, r->note_id, row.id, r->viewer->account, now, row.state, r->to_state, r->cipher,
                           r->key_slot, err));
     struct sha256 digest = sha256_of(r->cipher.n ? r->cipher.p : "", r->cipher.n);
-    struct ledger_event ev = {.action = "report.review", .object_kind = "report_note", .object = r->note_id,
-                              .actor = r->viewer->account, .at = now, .digest = digest,
+    struct ledger_event ev = {.action = "report.review",
+                              .object_kind = "report_note",
+                              .object = r->note_id,
+                              .actor = r->viewer->account,
+                              .at = now,
+                              .digest = digest,
                               .detail = str_printf(r->mem, "{\"from\":\"" STR_FMT "\",\"to\":\"" STR_FMT "\"}",
                                                    STR_ARG(row.state), STR_ARG(r->to_state))};
     return ledger_append(tx, &ev, err);
@@ -235,8 +249,8 @@ enum rc report_review(struct store *st, struct vault *v, const struct viewer *vi
                       struct str to_state, struct str note, struct err *err)
 {
     struct arena mem;
-    struct review r = {.viewer = viewer, .public_id = public_id, .note_id = uuid_v7(clock_now()),
-                       .to_state = to_state, .mem = &mem};
+    struct review r = {
+        .viewer = viewer, .public_id = public_id, .note_id = uuid_v7(clock_now()), .to_state = to_state, .mem = &mem};
     if (!policy_may(viewer, ACT_REVIEW_REPORT) || uuid_is_nil(viewer->account))
         return err_set(err, RC_DENIED, "reviewing a report needs a reviewer's account");
     if (!str_is_utf8(note) || note.n > REPORT_NOTE_MAX)

@@ -29,18 +29,18 @@ enum { REPORT_KEY_BYTES = 16 };
 enum { REPORT_TEXT_MAX = 20000, REPORT_NOTE_MAX = 4000, REPORTS_PAGE_MAX = 200 }; /* bytes of UTF-8 are 4 times that */
 
 struct report_draft {
-    struct str text;   /* 1..REPORT_TEXT_MAX characters */
+    struct str text; /* 1..REPORT_TEXT_MAX characters */
     bool has_place;
     double lat_deg, lon_deg;
-    struct str type;   /* code of incident-types, or empty */
+    struct str type;    /* code of incident-types, or empty */
     const uint8_t *key; /* REPORT_KEY_BYTES random ones of the sender's, the same for each attempt; NULL: none */
     const struct code_list *types; /* data/vocab/incident-types.json, when the caller has read it; NULL: read here */
 };
 
 /* Everything that could be wrong with what was sent. RC_INVALID with the member's path. */
 MUST_CHECK enum rc report_check(const struct report_draft *draft, struct err *err);
-MUST_CHECK enum rc report_receive(struct store *st, struct vault *v, const struct report_draft *draft, struct arena *mem,
-                                  struct str *receipt, struct err *err);
+MUST_CHECK enum rc report_receive(struct store *st, struct vault *v, const struct report_draft *draft,
+                                  struct arena *mem, struct str *receipt, struct err *err);
 
 struct report_status {
     struct str state;

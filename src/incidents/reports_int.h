@@ -18,7 +18,8 @@ struct report_row {
 };
 
 /* is_new: false when a report with this receipt is there already; then nothing was written. */
-MUST_CHECK enum rc report_store_insert(struct store_tx *tx, const struct report_row *row, bool *is_new, struct err *err);
+MUST_CHECK enum rc report_store_insert(struct store_tx *tx, const struct report_row *row, bool *is_new,
+                                       struct err *err);
 MUST_CHECK enum rc report_store_by_receipt(struct store_tx *tx, struct sha256 hash, struct arena *mem,
                                            struct report_row *out, struct err *err);
 MUST_CHECK enum rc report_store_by_public_id(struct store_tx *tx, struct uuid public_id, struct arena *mem,

@@ -12,13 +12,17 @@
 
 enum rc report_store_insert(struct store_tx *tx, const struct report_row *r, bool *is_new, struct err *err)
 {
-    static const struct store_sql SQL = {
-        .common = "INSERT INTO report (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-                  " ON CONFLICT (receipt_hash) DO NOTHING"};
+    static const struct store_sql SQL = {.common =
+                                             "INSERT INTO report (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                                             " ON CONFLICT (receipt_hash) DO NOTHING"};
     int64_t changed;
-    struct store_arg args[] = {SA_UUID(r->id), SA_UUID(r->public_id),
-                               SA_BLOB(r->receipt_hash.b, sizeof r->receipt_hash.b), SA_TIME(r->received),
-                               SA_TIME(r->updated), SA_TEXT(r->state), SA_BLOB(r->cipher.p, r->cipher.n),
+    struct store_arg args[] = {SA_UUID(r->id),
+                               SA_UUID(r->public_id),
+                               SA_BLOB(r->receipt_hash.b, sizeof r->receipt_hash.b),
+                               SA_TIME(r->received),
+                               SA_TIME(r->updated),
+                               SA_TEXT(r->state),
+                               SA_BLOB(r->cipher.p, r->cipher.n),
                                SA_INT(r->key_slot)};
     TRY(store_exec(tx, &SQL, args, SA_N(args), &changed, err));
     *is_new = changed == 1;
@@ -28,8 +32,10 @@ enum rc report_store_insert(struct store_tx *tx, const struct report_row *r, boo
 static void row_read(struct store_rows *rows, struct arena *mem, struct report_row *out)
 {
     struct str hash = store_blob(rows, 2);
-    *out = (struct report_row){.id = store_uuid(rows, 0), .public_id = store_uuid(rows, 1),
-                               .received = {store_int(rows, 3)}, .updated = {store_int(rows, 4)}};
+    *out = (struct report_row){.id = store_uuid(rows, 0),
+                               .public_id = store_uuid(rows, 1),
+                               .received = {store_int(rows, 3)},
+                               .updated = {store_int(rows, 4)}};
     if (hash.n == sizeof out->receipt_hash.b)
         memcpy(out->receipt_hash.b, hash.p, hash.n);
     out->state = str_copy(mem, store_text(rows, 5));
@@ -56,8 +62,8 @@ enum rc report_store_by_receipt(struct store_tx *tx, struct sha256 hash, struct 
     return one(tx, &SQL, SA_BLOB(hash.b, sizeof hash.b), mem, out, err);
 }
 
-enum rc report_store_by_public_id(struct store_tx *tx, struct uuid public_id, struct arena *mem,
-                                  struct report_row *out, struct err *err)
+enum rc report_store_by_public_id(struct store_tx *tx, struct uuid public_id, struct arena *mem, struct report_row *out,
+                                  struct err *err)
 {
     static const struct store_sql SQL = {.common = "SELECT " COLUMNS " FROM report WHERE public_id = ?1"};
     return one(tx, &SQL, SA_UUID(public_id), mem, out, err);
@@ -83,8 +89,7 @@ static enum rc cursor_read(struct str cursor, int64_t *us, struct uuid *id, stru
 enum rc report_store_list(struct store_tx *tx, struct str state, struct str cursor, size_t limit, struct arena *mem,
                           struct report_row **out, size_t *n, int64_t *matched, struct err *err)
 {
-    static const struct store_sql COUNT = {
-        .common = "SELECT count(*) FROM report WHERE (?1 = '' OR state = ?1)"};
+    static const struct store_sql COUNT = {.common = "SELECT count(*) FROM report WHERE (?1 = '' OR state = ?1)"};
     static const struct store_sql PAGE = {
         .common = "SELECT " COLUMNS " FROM report WHERE (?1 = '' OR state = ?1) AND (received_us, id) < (?2, ?3)"
                   " ORDER BY received_us DESC, id DESC LIMIT ?4"};
@@ -120,17 +125,21 @@ enum rc report_store_note(struct store_tx *tx, struct uuid id, struct uuid repor
     static const struct store_sql SQL = {
         .common = "INSERT INTO report_note (id, report, account, at_us, from_state, to_state, cipher, key_slot)"
                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"};
-    struct store_arg args[] = {SA_UUID(id), SA_UUID(report), SA_UUID(account), SA_TIME(now), SA_TEXT(from), SA_TEXT(to),
+    struct store_arg args[] = {SA_UUID(id),
+                               SA_UUID(report),
+                               SA_UUID(account),
+                               SA_TIME(now),
+                               SA_TEXT(from),
+                               SA_TEXT(to),
                                cipher.n ? SA_BLOB(cipher.p, cipher.n) : SA_NULL,
                                cipher.n ? SA_INT(key_slot) : SA_NULL};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
 
-enum rc outbox_store_add(struct store_tx *tx, struct str topic, struct uuid object, struct instant now,
-                         struct err *err)
+enum rc outbox_store_add(struct store_tx *tx, struct str topic, struct uuid object, struct instant now, struct err *err)
 {
-    static const struct store_sql SQL = {
-        .common = "INSERT INTO outbox (id, topic, object, at_us) VALUES (?1, ?2, ?3, ?4)"};
+    static const struct store_sql SQL = {.common =
+                                             "INSERT INTO outbox (id, topic, object, at_us) VALUES (?1, ?2, ?3, ?4)"};
     struct uuid id = uuid_v7(now);
     struct store_arg args[] = {SA_UUID(id), SA_TEXT(topic), SA_UUID(object), SA_TIME(now)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);

@@ -158,8 +158,7 @@ static enum rc emit_object(struct buf *b, json_t *v, int depth, struct err *err)
     struct member *members = mem_array(json_object_size(v) + 1, sizeof *members);
     const char *key;
     json_t *value;
-    json_object_foreach(v, key, value)
-        members[n++] = (struct member){str_of(key), value};
+    json_object_foreach(v, key, value) members[n++] = (struct member){str_of(key), value};
     qsort(members, n, sizeof *members, member_compare);
     enum rc rc = RC_OK;
     buf_add_char(b, '{');
@@ -180,7 +179,8 @@ static enum rc emit_array(struct buf *b, json_t *v, int depth, struct err *err)
     size_t i;
     json_t *item;
     buf_add_char(b, '[');
-    json_array_foreach(v, i, item) {
+    json_array_foreach(v, i, item)
+    {
         if (i)
             buf_add_char(b, ',');
         TRY(emit(b, item, depth + 1, err));
@@ -212,16 +212,26 @@ static enum rc emit(struct buf *b, json_t *v, int depth, struct err *err)
     if (depth > CANONICAL_DEPTH_MAX)
         return err_set(err, RC_INVALID, "JSON is nested deeper than %d", CANONICAL_DEPTH_MAX);
     switch (json_typeof(v)) {
-    case JSON_OBJECT: return emit_object(b, v, depth, err);
-    case JSON_ARRAY: return emit_array(b, v, depth, err);
+    case JSON_OBJECT:
+        return emit_object(b, v, depth, err);
+    case JSON_ARRAY:
+        return emit_array(b, v, depth, err);
     case JSON_STRING:
         canonical_add_string(b, (struct str){json_string_value(v), json_string_length(v)});
         return RC_OK;
-    case JSON_INTEGER: return emit_integer(b, json_integer_value(v), err);
-    case JSON_REAL: return emit_real(b, json_real_value(v), err);
-    case JSON_TRUE: buf_add_z(b, "true"); return RC_OK;
-    case JSON_FALSE: buf_add_z(b, "false"); return RC_OK;
-    case JSON_NULL: buf_add_z(b, "null"); return RC_OK;
+    case JSON_INTEGER:
+        return emit_integer(b, json_integer_value(v), err);
+    case JSON_REAL:
+        return emit_real(b, json_real_value(v), err);
+    case JSON_TRUE:
+        buf_add_z(b, "true");
+        return RC_OK;
+    case JSON_FALSE:
+        buf_add_z(b, "false");
+        return RC_OK;
+    case JSON_NULL:
+        buf_add_z(b, "null");
+        return RC_OK;
     }
     return err_set(err, RC_INVALID, "JSON value of an unknown type");
 }

@@ -12,7 +12,8 @@ static bool is_code(const char *z)
 {
     size_t n = z ? strlen(z) : 0;
     for (size_t i = 0; i < n; i++)
-        if (!((z[i] >= 'a' && z[i] <= 'z') || (z[i] >= '0' && z[i] <= '9') || z[i] == '.' || z[i] == '_' || z[i] == '-'))
+        if (!((z[i] >= 'a' && z[i] <= 'z') || (z[i] >= '0' && z[i] <= '9') || z[i] == '.' || z[i] == '_' ||
+              z[i] == '-'))
             return false;
     return n > 0 && n <= ENTRY_CODE_MAX;
 }
@@ -20,8 +21,8 @@ static bool is_code(const char *z)
 enum rc entry_check_event(const struct ledger_event *ev, struct err *err)
 {
     if (!is_code(ev->action))
-        return err_set(err, RC_INVALID, "ledger action \"%.80s\": 1 to %d of a-z 0-9 . _ -", ev->action ? ev->action : "",
-                       ENTRY_CODE_MAX);
+        return err_set(err, RC_INVALID, "ledger action \"%.80s\": 1 to %d of a-z 0-9 . _ -",
+                       ev->action ? ev->action : "", ENTRY_CODE_MAX);
     if (!is_code(ev->object_kind))
         return err_set(err, RC_INVALID, "ledger object kind \"%.80s\": 1 to %d of a-z 0-9 . _ -",
                        ev->object_kind ? ev->object_kind : "", ENTRY_CODE_MAX);
@@ -139,7 +140,8 @@ enum rc entry_check_bytes(const struct entry *e, struct str *detail, struct aren
     if (!str_starts_with(middle, str_of(DETAIL)))
         return err_set(err, RC_DAMAGED, "its columns say otherwise than its bytes");
     middle = str_slice(middle, sizeof DETAIL - 1, middle.n);
-    if (canonical_json(middle, mem, &canonical, NULL) != RC_OK || !str_is_equal(canonical, middle) || middle.p[0] != '{')
+    if (canonical_json(middle, mem, &canonical, NULL) != RC_OK || !str_is_equal(canonical, middle) ||
+        middle.p[0] != '{')
         return err_set(err, RC_DAMAGED, "its detail is not canonical JSON");
     *detail = middle;
     return RC_OK;

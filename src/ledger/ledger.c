@@ -174,7 +174,8 @@ static enum rc first_check(struct ledger *l, const struct first *f, struct err *
         return RC_OK;
     if (!f->is_whole)
         return err_set(err, RC_DAMAGED, "ledger entry 0 (instance.create): its leaf hash is not that of its bytes");
-    return err_set(err, RC_CONFLICT, "%s/keys does not hold the key this ledger began with (entry 0); restore keys/", l->dir);
+    return err_set(err, RC_CONFLICT, "%s/keys does not hold the key this ledger began with (entry 0); restore keys/",
+                   l->dir);
 }
 
 static enum rc open_parts(struct ledger *l, const char *origin, struct err *err)
@@ -270,10 +271,11 @@ static enum rc file_write(struct ledger *l, struct arena *mem, int64_t size, str
                           struct err *err)
 {
     if (file_size > size)
-        return err_set(err, RC_DAMAGED,
-                       "%s/ledger/checkpoint speaks of %lld entries, the database has %lld: entries were lost, or an older"
-                       " database was put back; run `fane verify`",
-                       l->dir, (long long)file_size, (long long)size);
+        return err_set(
+            err, RC_DAMAGED,
+            "%s/ledger/checkpoint speaks of %lld entries, the database has %lld: entries were lost, or an older"
+            " database was put back; run `fane verify`",
+            l->dir, (long long)file_size, (long long)size);
     if (l->is_file_current && l->file_size == size)
         return RC_OK;
     TRY(file_replace(str_printf(mem, "%s/ledger/checkpoint", l->dir).p, note, 0644, err));
@@ -298,7 +300,8 @@ static enum rc checkpoint_run(struct ledger *l, struct arena *mem, struct err *e
     s.note = p.last_note;
     if ((int64_t)p.state.tree.size > p.last_size) {
         if (!l->can_sign)
-            return err_set(err, RC_NOT_FOUND, "%s/keys/ledger.key is missing: no checkpoint can be signed; restore it", l->dir);
+            return err_set(err, RC_NOT_FOUND, "%s/keys/ledger.key is missing: no checkpoint can be signed; restore it",
+                           l->dir);
         TRY(store_write(l->store, sign, &s, err));
     }
     return s.size > 0 ? file_write(l, mem, s.size, s.note, file_size, err) : RC_OK;

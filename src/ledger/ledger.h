@@ -19,13 +19,13 @@
 
 /* What happened, to be made an entry. */
 struct ledger_event {
-    const char *action;       /* "report.receive", "site.import", "warning.approve" ... verb in the present */
-    const char *object_kind;  /* "report", "site", "release", ... */
+    const char *action;      /* "report.receive", "site.import", "warning.approve" ... verb in the present */
+    const char *object_kind; /* "report", "site", "release", ... */
     struct uuid object;
-    struct uuid actor;        /* account; nil = the system itself, or the public for intake */
+    struct uuid actor; /* account; nil = the system itself, or the public for intake */
     struct instant at;
-    struct sha256 digest;     /* of the state row(s) as written, or of the ciphertext; zero = none */
-    struct str detail;        /* JSON object, or empty: small, no personal content; made canonical here */
+    struct sha256 digest; /* of the state row(s) as written, or of the ciphertext; zero = none */
+    struct str detail;    /* JSON object, or empty: small, no personal content; made canonical here */
 };
 enum { LEDGER_DETAIL_MAX = 16 * 1024 };
 
@@ -54,9 +54,10 @@ MUST_CHECK enum rc ledger_checkpoint(struct ledger *l, struct err *err);
  * of every object of one kind, and verify holds each against the latest entry of that object that carries a digest. A row
  * without such an entry, an entry without its row, and a difference are all damage. An object removed on purpose has a
  * last entry with LEDGER_DIGEST_GONE. */
-#define LEDGER_DIGEST_GONE \
-    ((struct sha256){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,    \
-                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}})
+#define LEDGER_DIGEST_GONE                                                                                             \
+    ((struct sha256){                                                                                                  \
+        {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,               \
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}})
 typedef enum rc (*ledger_digest_fn)(void *sink, struct uuid object, struct sha256 digest, struct err *err);
 typedef enum rc (*ledger_check_fn)(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err);
 /* A checker's work where the digest is that of a ciphertext: sql gives (id, cipher) of every row. */
@@ -66,12 +67,12 @@ MUST_CHECK enum rc ledger_check_ciphers(struct store_tx *tx, const struct store_
 void ledger_add_checker(struct ledger *l, const char *object_kind, ledger_check_fn fn, void *ctx);
 
 struct ledger_report {
-    int64_t entries;       /* sequenced */
+    int64_t entries; /* sequenced */
     int64_t unsequenced;
     int64_t checkpoints;
-    int64_t objects;       /* state rows and blobs whose digest was compared */
-    int64_t bad_entry;     /* position of the first bad entry, -1 when none or when it has no position */
-    struct uuid bad_id;    /* its id as found; nil when none or missing */
+    int64_t objects;    /* state rows and blobs whose digest was compared */
+    int64_t bad_entry;  /* position of the first bad entry, -1 when none or when it has no position */
+    struct uuid bad_id; /* its id as found; nil when none or missing */
     struct sha256 root;
 };
 /* Recomputes every hash, the chain, the tree at each checkpoint, each signature, and compares the state rows of the
@@ -80,7 +81,7 @@ MUST_CHECK enum rc ledger_verify(struct ledger *l, struct ledger_report *out, st
 
 /* For metrics and the ledger page. */
 struct ledger_head {
-    int64_t entries;     /* sequenced */
+    int64_t entries; /* sequenced */
     struct sha256 root;
     struct str verifier; /* verifier key text, for partners */
     struct str note;     /* latest signed checkpoint, empty when none */

@@ -19,8 +19,9 @@ static bool blob_read(struct store_rows *rows, int col, void *out, size_t n)
 enum rc entry_insert(struct store_tx *tx, const struct entry *e, struct err *err)
 {
     static const struct store_sql SQL = {
-        .common = "INSERT INTO ledger_entry (id, seq, at_us, action, actor, object_kind, object, digest, bytes, leaf, chain)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"};
+        .common =
+            "INSERT INTO ledger_entry (id, seq, at_us, action, actor, object_kind, object, digest, bytes, leaf, chain)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"};
     struct store_arg args[] = {SA_UUID(e->id),
                                e->has_seq ? SA_INT(e->seq) : SA_NULL,
                                SA_TIME(e->at),
@@ -151,7 +152,8 @@ enum rc checkpoints_find(struct store_tx *tx, int64_t after_size, bool from_star
 
 enum rc checkpoint_find_last(struct store_tx *tx, struct arena *mem, int64_t *size, struct str *note, struct err *err)
 {
-    static const struct store_sql SQL = {.common = "SELECT size, note FROM ledger_checkpoint ORDER BY size DESC LIMIT 1"};
+    static const struct store_sql SQL = {.common =
+                                             "SELECT size, note FROM ledger_checkpoint ORDER BY size DESC LIMIT 1"};
     struct store_rows *rows;
     int64_t s = -1;
     struct str text = STR_NONE;
@@ -252,8 +254,8 @@ enum rc entries_count(struct store_tx *tx, int64_t *sequenced, int64_t *unsequen
 
 enum rc entries_any(struct store_tx *tx, bool *out, struct err *err)
 {
-    static const struct store_sql SQL = {
-        .common = "SELECT CASE WHEN EXISTS (SELECT 1 FROM ledger_entry) THEN 1 ELSE 0 END"};
+    static const struct store_sql SQL = {.common =
+                                             "SELECT CASE WHEN EXISTS (SELECT 1 FROM ledger_entry) THEN 1 ELSE 0 END"};
     int64_t any;
     TRY(store_get_int(tx, &SQL, NULL, 0, &any, err));
     *out = any != 0;

@@ -113,7 +113,8 @@ size_t merkle_prove_inclusion(const struct sha256 *leaves, size_t n, size_t inde
     return count;
 }
 
-size_t merkle_prove_consistency(const struct sha256 *leaves, size_t n, size_t old_n, struct sha256 out[MERKLE_PROOF_MAX])
+size_t merkle_prove_consistency(const struct sha256 *leaves, size_t n, size_t old_n,
+                                struct sha256 out[MERKLE_PROOF_MAX])
 {
     ENSURE(old_n > 0 && old_n <= n);
     size_t count = 0;

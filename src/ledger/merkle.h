@@ -34,7 +34,8 @@ MUST_CHECK enum rc merkle_load(uint64_t size, struct str bytes, struct merkle *o
 
 /* Proofs over leaves[0..n): RFC 9162 sections 2.1.3.1 and 2.1.4.1. Return the number of hashes. O(n). */
 size_t merkle_prove_inclusion(const struct sha256 *leaves, size_t n, size_t index, struct sha256 out[MERKLE_PROOF_MAX]);
-size_t merkle_prove_consistency(const struct sha256 *leaves, size_t n, size_t old_n, struct sha256 out[MERKLE_PROOF_MAX]);
+size_t merkle_prove_consistency(const struct sha256 *leaves, size_t n, size_t old_n,
+                                struct sha256 out[MERKLE_PROOF_MAX]);
 /* RFC 9162 sections 2.1.3.2 and 2.1.4.2. */
 bool merkle_is_included(struct sha256 leaf, uint64_t index, uint64_t size, const struct sha256 *proof, size_t proof_n,
                         struct sha256 root);

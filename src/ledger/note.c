@@ -66,7 +66,8 @@ static bool unbase64_strict(struct str s, struct arena *mem, struct str *out)
 enum rc note_key_make(struct str name, const uint8_t public_key[32], struct note_key *out, struct err *err)
 {
     if (!is_name(name))
-        return err_set(err, RC_INVALID, "\"" STR_FMT "\" cannot name a key: 1 to %d bytes of UTF-8 without spaces and '+'",
+        return err_set(err, RC_INVALID,
+                       "\"" STR_FMT "\" cannot name a key: 1 to %d bytes of UTF-8 without spaces and '+'",
                        STR_ARG(str_clip(name, 80)), NOTE_NAME_MAX);
     struct note_key key = {.name = name};
     struct sha256_state s;
@@ -99,7 +100,8 @@ enum rc note_key_parse(struct str text, struct arena *mem, struct note_key *out,
         return err_set(err, RC_INVALID, "verifier key of \"" STR_FMT "\" is not an Ed25519 key", STR_ARG(name));
     TRY(note_key_make(name, (const uint8_t *)bytes.p + 1, &key, err));
     if (!str_is_equal(note_key_format(mem, &key), text))
-        return err_set(err, RC_INVALID, "verifier key of \"" STR_FMT "\": the id does not belong to the key", STR_ARG(name));
+        return err_set(err, RC_INVALID, "verifier key of \"" STR_FMT "\": the id does not belong to the key",
+                       STR_ARG(name));
     *out = key;
     return RC_OK;
 }
@@ -189,7 +191,8 @@ enum rc checkpoint_parse(struct str text, struct arena *mem, struct checkpoint *
 {
     struct str origin, size, root, rest, bytes;
     int64_t n;
-    if (!str_cut(text, '\n', &origin, &rest) || !str_cut(rest, '\n', &size, &rest) || !str_cut(rest, '\n', &root, &rest))
+    if (!str_cut(text, '\n', &origin, &rest) || !str_cut(rest, '\n', &size, &rest) ||
+        !str_cut(rest, '\n', &root, &rest))
         return err_set(err, RC_INVALID, "a checkpoint has three lines: origin, size, root");
     if (origin.n == 0 || !is_text(origin))
         return err_set(err, RC_INVALID, "the checkpoint's origin is empty, not UTF-8, or has control characters");

@@ -199,7 +199,8 @@ static enum rc header_check(struct vault *v, struct err *err)
     if (!is_crc_good(have) || memcmp(have, MAGIC_HEAD, 4) != 0)
         return err_set(err, RC_DAMAGED, "%s does not begin with a vault's header", v->path);
     if (memcmp(want, have, RECORD) != 0)
-        return err_set(err, RC_DAMAGED, "keys/master.key is not the key of %s; restore both from the same copy", v->path);
+        return err_set(err, RC_DAMAGED, "keys/master.key is not the key of %s; restore both from the same copy",
+                       v->path);
     return RC_OK;
 }
 
@@ -227,7 +228,8 @@ static enum rc file_open(struct vault *v, const char *dir, struct err *err)
     TRY(file_make_dir(keys, 0700, err));
     enum rc rc = master_read(v, master, err);
     if (rc == RC_NOT_FOUND && file_is_there(v->path))
-        return err_set(err, RC_DAMAGED, "%s is missing, and without it nothing in vault.bin can be read; restore it", master);
+        return err_set(err, RC_DAMAGED, "%s is missing, and without it nothing in vault.bin can be read; restore it",
+                       master);
     if (rc == RC_NOT_FOUND)
         rc = master_make(v, master, err);
     TRY(rc);
@@ -298,7 +300,8 @@ static void record_seal(const struct vault *v, int64_t slot, const uint8_t key[K
     r[AT_STATE] = STATE_LIVE;
     slot_write(r, slot);
     rng_bytes(r + AT_NONCE, NONCE_BYTES);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(r + AT_KEY, NULL, key, KEY_BYTES, r, AT_NONCE, NULL, r + AT_NONCE, v->wrap);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(r + AT_KEY, NULL, key, KEY_BYTES, r, AT_NONCE, NULL, r + AT_NONCE,
+                                               v->wrap);
     crc_write(r);
 }
 
@@ -397,7 +400,8 @@ enum rc vault_unseal(struct vault *v, struct uuid object, int64_t slot, struct s
                                                          sizeof object.b, in, key);
     sodium_memzero(key, sizeof key);
     if (bad)
-        return err_set(err, RC_DAMAGED, "sealed content does not authenticate under its key (slot %lld)", (long long)slot);
+        return err_set(err, RC_DAMAGED, "sealed content does not authenticate under its key (slot %lld)",
+                       (long long)slot);
     *plain = (struct str){(const char *)out, n};
     return RC_OK;
 }

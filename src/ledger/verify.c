@@ -15,8 +15,8 @@ enum { ENTRY_PAGE = 2048, CHECKPOINT_PAGE = 256 };
 struct verify {
     struct ledger *l;
     struct ledger_report *report;
-    struct arena mem;     /* one entry's or one page's */
-    struct arena pages;   /* checkpoints of the page at hand */
+    struct arena mem;   /* one entry's or one page's */
+    struct arena pages; /* checkpoints of the page at hand */
     struct merkle tree;
     struct sha256 chain;
     struct digest_table *digests;
@@ -179,7 +179,8 @@ static enum rc check_sequenced(struct verify *v, struct store_tx *tx, struct err
     } while (!is_last);
     if (v->has_file && v->file.size > v->tree.size) {
         v->report->bad_entry = (int64_t)v->tree.size;
-        return err_set(err, RC_DAMAGED, "ledger entry %llu is missing: the file ledger/checkpoint was signed over %llu entries",
+        return err_set(err, RC_DAMAGED,
+                       "ledger entry %llu is missing: the file ledger/checkpoint was signed over %llu entries",
                        (unsigned long long)v->tree.size, (unsigned long long)v->file.size);
     }
     return RC_OK;
@@ -202,12 +203,13 @@ static enum rc check_state(struct verify *v, struct store_tx *tx, struct err *er
     TRY(state_find(tx, &s, err));
     TRY(states_count(tx, &rows, err));
     if (rows != (v->tree.size ? 1 : 0) || s.is_there != (v->tree.size > 0))
-        return err_set(err, RC_DAMAGED, "ledger_state has %lld rows%s", (long long)rows, s.is_there ? "" : ", none with id 1");
+        return err_set(err, RC_DAMAGED, "ledger_state has %lld rows%s", (long long)rows,
+                       s.is_there ? "" : ", none with id 1");
     if (s.tree.size != v->tree.size) {
         v->report->bad_entry = (int64_t)(s.tree.size < v->tree.size ? s.tree.size : v->tree.size);
         return err_set(err, RC_DAMAGED, "ledger_state counts %llu entries, there are %llu: entry %lld is %s",
-                       (unsigned long long)s.tree.size, (unsigned long long)v->tree.size, (long long)v->report->bad_entry,
-                       s.tree.size < v->tree.size ? "inserted" : "missing");
+                       (unsigned long long)s.tree.size, (unsigned long long)v->tree.size,
+                       (long long)v->report->bad_entry, s.tree.size < v->tree.size ? "inserted" : "missing");
     }
     size_t n = merkle_save(&v->tree, want), m = merkle_save(&s.tree, have);
     if (n != m || memcmp(want, have, n) != 0)

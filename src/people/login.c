@@ -81,8 +81,8 @@ static enum rc admit(struct store_tx *tx, void *ctx, struct err *err)
     TRY(throttle_remove(tx, l->key, err));
     TRY(sessions_remove_over(tx, l->now_us, l->now_us - SESSION_IDLE_S * S_US, err));
     TRY(session_insert(tx, l->token_hash, now.a.id, l->now_us, l->now_us + SESSION_MAX_S * S_US, err));
-    struct ledger_event ev = {.action = "account.login", .object_kind = "account", .object = now.a.id, .actor = now.a.id,
-                              .at = {l->now_us}};
+    struct ledger_event ev = {
+        .action = "account.login", .object_kind = "account", .object = now.a.id, .actor = now.a.id, .at = {l->now_us}};
     return ledger_append(tx, &ev, err);
 }
 
@@ -188,8 +188,11 @@ static enum rc logout(struct store_tx *tx, void *ctx, struct err *err)
         return RC_OK;
     TRY(rc);
     TRY(session_remove(tx, l->hash, err));
-    struct ledger_event ev = {.action = "account.logout", .object_kind = "account", .object = s.account,
-                              .actor = s.account, .at = {l->now_us}};
+    struct ledger_event ev = {.action = "account.logout",
+                              .object_kind = "account",
+                              .object = s.account,
+                              .actor = s.account,
+                              .at = {l->now_us}};
     return ledger_append(tx, &ev, err);
 }
 

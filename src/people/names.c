@@ -56,7 +56,8 @@ enum rc name_fold(struct str name, struct arena *mem, struct str *out, struct er
     struct str folded = {z, n};
     size_t count = characters(folded);
     if (count < PEOPLE_NAME_MIN || count > PEOPLE_NAME_MAX)
-        return err_set(err, RC_INVALID, "a name has %d to %d characters, this has %zu", PEOPLE_NAME_MIN, PEOPLE_NAME_MAX, count);
+        return err_set(err, RC_INVALID, "a name has %d to %d characters, this has %zu", PEOPLE_NAME_MIN,
+                       PEOPLE_NAME_MAX, count);
     for (int32_t i = 0; i < (int32_t)n;) {
         UChar32 c;
         U8_NEXT(z, i, (int32_t)n, c);
@@ -98,7 +99,8 @@ enum rc password_check(struct str password, struct str folded_name, struct err *
     if (password.n > PASSWORD_MAX || !str_is_utf8(password))
         return err_set(err, RC_INVALID, "a password is UTF-8 of at most %d bytes", PASSWORD_MAX);
     if (characters(password) < PASSWORD_MIN)
-        return err_set(err, RC_INVALID, "a password has at least %d characters; a few unrelated words do well", PASSWORD_MIN);
+        return err_set(err, RC_INVALID, "a password has at least %d characters; a few unrelated words do well",
+                       PASSWORD_MIN);
     bool is_folded = normalise(unorm2_getNFKCCasefoldInstance(&e), password, z, sizeof z, &n);
     bool is_name = is_folded && str_is_equal((struct str){z, n}, folded_name);
     sodium_memzero(z, sizeof z);

@@ -45,7 +45,8 @@ enum rc password_hash(struct people *p, struct str password, char out[HASH_TEXT_
     enum rc rc = turn_take(p, err);
     if (rc == RC_OK) {
         memset(out, 0, HASH_TEXT_MAX);
-        if (crypto_pwhash_str_alg(out, z, n, p->opt.password_ops, p->opt.password_bytes, crypto_pwhash_ALG_ARGON2ID13) != 0)
+        if (crypto_pwhash_str_alg(out, z, n, p->opt.password_ops, p->opt.password_bytes,
+                                  crypto_pwhash_ALG_ARGON2ID13) != 0)
             rc = err_set(err, RC_NOMEM, "no %zu bytes of memory to hash a password", p->opt.password_bytes);
         turn_give(p);
     }

@@ -101,8 +101,12 @@ struct add_org {
 static enum rc add_org(struct store_tx *tx, void *ctx, struct err *err)
 {
     const struct add_org *a = ctx;
-    struct ledger_event ev = {.action = "org.create", .object_kind = "org", .object = a->o.id, .actor = a->actor,
-                              .at = a->o.created, .digest = org_digest(&a->o)};
+    struct ledger_event ev = {.action = "org.create",
+                              .object_kind = "org",
+                              .object = a->o.id,
+                              .actor = a->actor,
+                              .at = a->o.created,
+                              .digest = org_digest(&a->o)};
     TRY(org_insert(tx, &a->o, err));
     return ledger_append(tx, &ev, err);
 }
@@ -179,9 +183,9 @@ enum rc people_add_account(struct people *p, const struct viewer *actor, const s
     TRY(role_check(n->role, err));
     arena_init(&mem);
     struct instant now = clock_now();
-    struct add_account a = {.r = {.a = {.id = uuid_v7(now), .public_id = uuid_random(), .org = n->org, .role = n->role,
-                                        .created = now}},
-                            .actor = actor->account};
+    struct add_account a = {
+        .r = {.a = {.id = uuid_v7(now), .public_id = uuid_random(), .org = n->org, .role = n->role, .created = now}},
+        .actor = actor->account};
     enum rc rc = name_fold(n->name, &mem, &a.r.a.name, err);
     if (rc == RC_OK)
         rc = password_check(n->password, a.r.a.name, err);
@@ -223,7 +227,9 @@ static enum rc change_apply(struct store_tx *tx, const struct change *c, struct 
     bool was_admin = r->a.role == ROLE_ADMINISTRATOR && !r->a.is_disabled;
     const char *action = "account.password";
     switch (c->kind) {
-    case CHANGE_PASSWORD: r->password = c->password; break;
+    case CHANGE_PASSWORD:
+        r->password = c->password;
+        break;
     case CHANGE_ROLE:
         r->a.role = c->role;
         action = "account.role";
@@ -285,8 +291,8 @@ static enum rc password_put(struct people *p, const struct account_row *r, struc
     char hash[HASH_TEXT_MAX];
     TRY(password_check(password, r->a.name, err));
     TRY(password_hash(p, password, hash, err));
-    struct change c = {.p = p, .kind = CHANGE_PASSWORD, .id = r->a.id, .actor = actor, .password = str_of(hash),
-                       .expected = expected};
+    struct change c = {
+        .p = p, .kind = CHANGE_PASSWORD, .id = r->a.id, .actor = actor, .password = str_of(hash), .expected = expected};
     return store_write(p->store, change, &c, err);
 }
 
@@ -341,7 +347,8 @@ enum rc people_disable(struct people *p, const struct viewer *actor, struct uuid
                        struct err *err)
 {
     TRY(may_manage(actor, err));
-    struct change c = {.p = p, .kind = CHANGE_DISABLED, .id = account, .actor = actor->account, .is_disabled = is_disabled};
+    struct change c = {
+        .p = p, .kind = CHANGE_DISABLED, .id = account, .actor = actor->account, .is_disabled = is_disabled};
     return store_write(p->store, change, &c, err);
 }
 

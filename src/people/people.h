@@ -16,15 +16,15 @@
 #include "store/store.h"
 
 enum {
-    PEOPLE_NAME_MIN = 2,      /* characters of an account's name */
+    PEOPLE_NAME_MIN = 2, /* characters of an account's name */
     PEOPLE_NAME_MAX = 64,
-    ORG_NAME_MAX = 200,       /* characters */
-    PASSWORD_MIN = 12,        /* characters */
-    PASSWORD_MAX = 1024,      /* bytes */
+    ORG_NAME_MAX = 200,  /* characters */
+    PASSWORD_MIN = 12,   /* characters */
+    PASSWORD_MAX = 1024, /* bytes */
     PEOPLE_PAGE_MAX = 200,
-    LOGIN_FREE_FAILURES = 5,  /* failures before waiting begins: then 1, 2, 4 ... seconds */
+    LOGIN_FREE_FAILURES = 5, /* failures before waiting begins: then 1, 2, 4 ... seconds */
     LOGIN_WAIT_MAX_S = 30,
-    LOGIN_FORGET_S = 3600,    /* without an attempt the count begins anew */
+    LOGIN_FORGET_S = 3600, /* without an attempt the count begins anew */
     SESSION_IDLE_S = 3600,
     SESSION_MAX_S = 12 * 3600,
     SESSION_TOKEN_CHARS = 32, /* 128 random bits in hex */
@@ -59,8 +59,8 @@ struct account {
     struct instant created;
 };
 
-const char *role_name(enum role r);                 /* "public", "reviewer", "coordinator", "administrator" */
-bool role_parse(struct str name, enum role *out);   /* not "public": no account has that role */
+const char *role_name(enum role r);               /* "public", "reviewer", "coordinator", "administrator" */
+bool role_parse(struct str name, enum role *out); /* not "public": no account has that role */
 
 /* The following need ACT_MANAGE_PEOPLE: RC_DENIED. */
 MUST_CHECK enum rc people_add_org(struct people *p, const struct viewer *actor, struct str name, struct uuid *id,

@@ -40,8 +40,8 @@ struct account_row {
 };
 MUST_CHECK enum rc org_insert(struct store_tx *tx, const struct org *o, struct err *err);
 MUST_CHECK enum rc org_is_there(struct store_tx *tx, struct uuid id, bool *out, struct err *err);
-MUST_CHECK enum rc orgs_find(struct store_tx *tx, struct str after_name, struct uuid after, size_t max, struct arena *mem,
-                             struct org *out, size_t *n, struct err *err);
+MUST_CHECK enum rc orgs_find(struct store_tx *tx, struct str after_name, struct uuid after, size_t max,
+                             struct arena *mem, struct org *out, size_t *n, struct err *err);
 MUST_CHECK enum rc org_find_public(struct store_tx *tx, struct uuid public_id, struct arena *mem, struct org *out,
                                    struct err *err);
 MUST_CHECK enum rc account_insert(struct store_tx *tx, const struct account_row *r, struct err *err);
@@ -71,7 +71,8 @@ struct session_row {
 };
 MUST_CHECK enum rc session_insert(struct store_tx *tx, struct sha256 token_hash, struct uuid account, int64_t now_us,
                                   int64_t expires_us, struct err *err);
-MUST_CHECK enum rc session_find(struct store_tx *tx, struct sha256 token_hash, struct session_row *out, struct err *err);
+MUST_CHECK enum rc session_find(struct store_tx *tx, struct sha256 token_hash, struct session_row *out,
+                                struct err *err);
 MUST_CHECK enum rc session_touch(struct store_tx *tx, struct sha256 token_hash, int64_t now_us, struct err *err);
 MUST_CHECK enum rc session_remove(struct store_tx *tx, struct sha256 token_hash, struct err *err);
 MUST_CHECK enum rc sessions_remove_of(struct store_tx *tx, struct uuid account, struct err *err);

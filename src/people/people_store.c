@@ -82,7 +82,8 @@ enum rc orgs_find(struct store_tx *tx, struct str after_name, struct uuid after,
                   struct org *out, size_t *n, struct err *err)
 {
     static const struct store_sql SQL = {
-        .common = "SELECT id, public_id, name, created_us FROM org WHERE (name, id) > (?1, ?2) ORDER BY name, id LIMIT ?3"};
+        .common =
+            "SELECT id, public_id, name, created_us FROM org WHERE (name, id) > (?1, ?2) ORDER BY name, id LIMIT ?3"};
     struct store_arg args[] = {SA_TEXT(after_name), SA_UUID(after), SA_INT(max)};
     struct store_rows *rows;
     size_t count = 0;
@@ -96,7 +97,8 @@ enum rc orgs_find(struct store_tx *tx, struct str after_name, struct uuid after,
 
 enum rc org_find_public(struct store_tx *tx, struct uuid public_id, struct arena *mem, struct org *out, struct err *err)
 {
-    static const struct store_sql SQL = {.common = "SELECT id, public_id, name, created_us FROM org WHERE public_id = ?1"};
+    static const struct store_sql SQL = {.common =
+                                             "SELECT id, public_id, name, created_us FROM org WHERE public_id = ?1"};
     struct store_arg args[] = {SA_UUID(public_id)};
     struct store_rows *rows;
     bool is_there = false;
@@ -178,8 +180,8 @@ enum rc account_find_name(struct store_tx *tx, struct str name, struct arena *me
     return account_one(tx, &SQL, SA_TEXT(name), mem, out, err);
 }
 
-enum rc accounts_find(struct store_tx *tx, struct str after_name, size_t max, struct arena *mem, struct account_row *out,
-                      size_t *n, struct err *err)
+enum rc accounts_find(struct store_tx *tx, struct str after_name, size_t max, struct arena *mem,
+                      struct account_row *out, size_t *n, struct err *err)
 {
     static const struct store_sql SQL = {.common = "SELECT " ACCOUNT_COLUMNS
                                                    " FROM account WHERE name > ?1 ORDER BY name LIMIT ?2"};
@@ -243,14 +245,16 @@ enum rc session_insert(struct store_tx *tx, struct sha256 token_hash, struct uui
                        int64_t expires_us, struct err *err)
 {
     static const struct store_sql SQL = {
-        .common = "INSERT INTO session (token_hash, account, created_us, seen_us, expires_us) VALUES (?1, ?2, ?3, ?3, ?4)"};
+        .common =
+            "INSERT INTO session (token_hash, account, created_us, seen_us, expires_us) VALUES (?1, ?2, ?3, ?3, ?4)"};
     struct store_arg args[] = {SA_BLOB(token_hash.b, 32), SA_UUID(account), SA_INT(now_us), SA_INT(expires_us)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
 
 enum rc session_find(struct store_tx *tx, struct sha256 token_hash, struct session_row *out, struct err *err)
 {
-    static const struct store_sql SQL = {.common = "SELECT account, seen_us, expires_us FROM session WHERE token_hash = ?1"};
+    static const struct store_sql SQL = {.common =
+                                             "SELECT account, seen_us, expires_us FROM session WHERE token_hash = ?1"};
     struct store_arg args[] = {SA_BLOB(token_hash.b, 32)};
     struct store_rows *rows;
     struct session_row r = {0};
@@ -269,7 +273,8 @@ enum rc session_find(struct store_tx *tx, struct sha256 token_hash, struct sessi
 
 enum rc session_touch(struct store_tx *tx, struct sha256 token_hash, int64_t now_us, struct err *err)
 {
-    static const struct store_sql SQL = {.common = "UPDATE session SET seen_us = ?2 WHERE token_hash = ?1 AND seen_us < ?2"};
+    static const struct store_sql SQL = {.common =
+                                             "UPDATE session SET seen_us = ?2 WHERE token_hash = ?1 AND seen_us < ?2"};
     struct store_arg args[] = {SA_BLOB(token_hash.b, 32), SA_INT(now_us)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }

@@ -16,7 +16,8 @@ static bool is_known_role(enum role r)
     case ROLE_PUBLIC:
     case ROLE_REVIEWER:
     case ROLE_COORDINATOR:
-    case ROLE_ADMINISTRATOR: return true;
+    case ROLE_ADMINISTRATOR:
+        return true;
     }
     return false;
 }
@@ -26,9 +27,12 @@ static enum view view_site(bool is_staff, const struct policy_object *site)
     if (site->is_country_closed && !is_staff)
         return VIEW_DENIED;
     switch (site->visibility) {
-    case VISIBILITY_PUBLIC: return VIEW_FULL;
-    case VISIBILITY_COARSE: return is_staff ? VIEW_FULL : VIEW_COARSE;
-    case VISIBILITY_HIDDEN: return is_staff ? VIEW_FULL : VIEW_DENIED;
+    case VISIBILITY_PUBLIC:
+        return VIEW_FULL;
+    case VISIBILITY_COARSE:
+        return is_staff ? VIEW_FULL : VIEW_COARSE;
+    case VISIBILITY_HIDDEN:
+        return is_staff ? VIEW_FULL : VIEW_DENIED;
     }
     return VIEW_DENIED;
 }
@@ -56,17 +60,22 @@ enum view policy_view(const struct viewer *viewer, const struct policy_object *o
         return VIEW_DENIED;
     bool is_staff = viewer->role >= ROLE_REVIEWER;
     switch (object->kind) {
-    case POLICY_SITE: return view_site(is_staff, object);
-    case POLICY_INCIDENT: return view_incident(is_staff, object);
-    case POLICY_CONTEXT: return is_staff ? VIEW_FULL : object->is_of_hidden ? VIEW_DENIED : VIEW_COARSE;
+    case POLICY_SITE:
+        return view_site(is_staff, object);
+    case POLICY_INCIDENT:
+        return view_incident(is_staff, object);
+    case POLICY_CONTEXT:
+        return is_staff ? VIEW_FULL : object->is_of_hidden ? VIEW_DENIED : VIEW_COARSE;
     case POLICY_REPORT:
     case POLICY_CLUSTER:
-    case POLICY_LEDGER: return is_staff ? VIEW_FULL : VIEW_DENIED;
+    case POLICY_LEDGER:
+        return is_staff ? VIEW_FULL : VIEW_DENIED;
     case POLICY_WARNING:
         if (is_staff)
             return VIEW_FULL;
         return object->is_approved && object->is_scope_public ? VIEW_COARSE : VIEW_DENIED;
-    case POLICY_ACCOUNT: return view_account(viewer, object->owner);
+    case POLICY_ACCOUNT:
+        return view_account(viewer, object->owner);
     }
     return VIEW_DENIED;
 }
@@ -77,18 +86,23 @@ bool policy_may(const struct viewer *viewer, enum act act)
         return false;
     bool is_named = !uuid_is_nil(viewer->account);
     switch (act) {
-    case ACT_REPORT: return true;
+    case ACT_REPORT:
+        return true;
     case ACT_REVIEW_REPORT:
-    case ACT_EDIT_INCIDENT: return is_named && viewer->role >= ROLE_REVIEWER;
-    case ACT_RUN_WATCH: return viewer->role >= ROLE_REVIEWER;
+    case ACT_EDIT_INCIDENT:
+        return is_named && viewer->role >= ROLE_REVIEWER;
+    case ACT_RUN_WATCH:
+        return viewer->role >= ROLE_REVIEWER;
     case ACT_DECIDE_WARNING:
-    case ACT_REVIEW_SITE: return is_named && viewer->role >= ROLE_COORDINATOR;
+    case ACT_REVIEW_SITE:
+        return is_named && viewer->role >= ROLE_COORDINATOR;
     case ACT_NARROW_SITE:
         return viewer->role == ROLE_ADMINISTRATOR || (is_named && viewer->role >= ROLE_COORDINATOR);
     case ACT_IMPORT:
     case ACT_MANAGE_PEOPLE:
     case ACT_WIDEN_SITE:
-    case ACT_CLOSE_COUNTRY: return viewer->role == ROLE_ADMINISTRATOR;
+    case ACT_CLOSE_COUNTRY:
+        return viewer->role == ROLE_ADMINISTRATOR;
     }
     return false;
 }
@@ -112,10 +126,10 @@ const int POLICY_LADDER_M[POLICY_PRECISIONS] = {1000, 5000, 10000, POLICY_PRECIS
 
 /* Positions as whole numbers of 1e-7 degree from 90 S and 180 W. The largest cells lie in rows of 0.45 degree (50.04 km),
  * each row cut into as many equal columns as keep 50 km at its narrower edge; finer cells divide those evenly. */
-#define E7         INT64_C(10000000)
-#define ROUND_E7   (360 * E7)
-#define ROW_E7     (E7 * 45 / 100)
-#define RAD        (3.14159265358979323846 / 180)
+#define E7       INT64_C(10000000)
+#define ROUND_E7 (360 * E7)
+#define ROW_E7   (E7 * 45 / 100)
+#define RAD      (3.14159265358979323846 / 180)
 enum { ROWS = 400 };
 
 bool policy_is_precision(int64_t precision_m)
@@ -130,7 +144,8 @@ bool policy_is_precision(int64_t precision_m)
  * so every machine's cosine gives the same one. */
 static int64_t columns_of(int64_t row)
 {
-    int64_t edge = row < ROWS / 2 ? ROWS / 2 - row : row + 1 - ROWS / 2; /* rows from the equator to the narrower edge */
+    int64_t edge =
+        row < ROWS / 2 ? ROWS / 2 - row : row + 1 - ROWS / 2; /* rows from the equator to the narrower edge */
     double around_m = 2 * 180 * RAD * EARTH_RADIUS_M * cos((double)edge * 0.45 * RAD);
     return (int64_t)(around_m / POLICY_PRECISION_MAX_M);
 }

@@ -28,13 +28,13 @@ enum visibility { VISIBILITY_PUBLIC, VISIBILITY_COARSE, VISIBILITY_HIDDEN };
 
 enum policy_kind {
     POLICY_SITE,
-    POLICY_INCIDENT,  /* public from V3 on, coarse; reviewers full */
-    POLICY_CONTEXT,   /* context events apart from incidents: from a public source, coarse */
-    POLICY_REPORT,    /* reviewers and above, never the public */
-    POLICY_CLUSTER,   /* hotspots: signed-in reviewers only */
-    POLICY_WARNING,   /* drafts: reviewers; approved with scope Public: everyone, coarse */
-    POLICY_LEDGER,    /* reviewers and above */
-    POLICY_ACCOUNT    /* administrators; oneself */
+    POLICY_INCIDENT, /* public from V3 on, coarse; reviewers full */
+    POLICY_CONTEXT,  /* context events apart from incidents: from a public source, coarse */
+    POLICY_REPORT,   /* reviewers and above, never the public */
+    POLICY_CLUSTER,  /* hotspots: signed-in reviewers only */
+    POLICY_WARNING,  /* drafts: reviewers; approved with scope Public: everyone, coarse */
+    POLICY_LEDGER,   /* reviewers and above */
+    POLICY_ACCOUNT   /* administrators; oneself */
 };
 
 struct policy_object {
@@ -53,17 +53,17 @@ enum view policy_view(const struct viewer *viewer, const struct policy_object *o
 
 /* What a viewer may do. Reviewing, editing and deciding need a named account besides the role: a person answers. */
 enum act {
-    ACT_REPORT,          /* everyone */
-    ACT_REVIEW_REPORT,   /* reviewer + */
-    ACT_EDIT_INCIDENT,   /* reviewer + */
-    ACT_RUN_WATCH,       /* reviewer + */
-    ACT_DECIDE_WARNING,  /* coordinator + */
-    ACT_IMPORT,          /* administrator */
-    ACT_MANAGE_PEOPLE,   /* administrator */
-    ACT_NARROW_SITE,     /* show less of a site than now, at once: coordinator +, reviewed afterwards */
-    ACT_REVIEW_SITE,     /* keep or revert what another has narrowed: coordinator + */
-    ACT_WIDEN_SITE,      /* show more of a site than now: administrator */
-    ACT_CLOSE_COUNTRY    /* stop or begin publishing a country: administrator */
+    ACT_REPORT,         /* everyone */
+    ACT_REVIEW_REPORT,  /* reviewer + */
+    ACT_EDIT_INCIDENT,  /* reviewer + */
+    ACT_RUN_WATCH,      /* reviewer + */
+    ACT_DECIDE_WARNING, /* coordinator + */
+    ACT_IMPORT,         /* administrator */
+    ACT_MANAGE_PEOPLE,  /* administrator */
+    ACT_NARROW_SITE,    /* show less of a site than now, at once: coordinator +, reviewed afterwards */
+    ACT_REVIEW_SITE,    /* keep or revert what another has narrowed: coordinator + */
+    ACT_WIDEN_SITE,     /* show more of a site than now: administrator */
+    ACT_CLOSE_COUNTRY   /* stop or begin publishing a country: administrator */
 };
 bool policy_may(const struct viewer *viewer, enum act act);
 

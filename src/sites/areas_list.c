@@ -63,7 +63,8 @@ static enum rc shelf_feature(void *ctx, const struct json_item *item, struct err
     struct geo_shape shape;
     struct arena scratch;
     if (item->fault || s->n == SHELF_MAX)
-        return err_set(err, RC_DAMAGED, "feature %lld: %s", (long long)item->index, item->fault ? item->fault : "too many");
+        return err_set(err, RC_DAMAGED, "feature %lld: %s", (long long)item->index,
+                       item->fault ? item->fault : "too many");
     const json_t *p = json_object_get(item->value, "properties");
     struct area_info info = {.country = str_copy(&s->mem, json_str_or_empty(p, "alpha2")),
                              .name = str_copy(&s->mem, json_str_or_empty(p, "name")),
@@ -145,7 +146,8 @@ static bool item_meets(const struct area_item *a, const struct geo_box *box)
     arena_init(&mem);
     if (geo_wkb_read(a->wkb, &mem, &shape, &err) == RC_OK) {
         struct geo_box west = *box, east = *box;
-        if (box->west_deg > box->east_deg) { /* over the antimeridian: no shape here crosses it, so ask of both halves */
+        if (box->west_deg >
+            box->east_deg) { /* over the antimeridian: no shape here crosses it, so ask of both halves */
             west.west_deg = -180;
             east.east_deg = 180;
         }

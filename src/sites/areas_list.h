@@ -14,7 +14,8 @@
 enum { AREAS_LIMIT_MAX = 200 };
 
 struct area_item {
-    struct str id; /* of a country: alpha-2, or its name in small letters where that is taken or disputed; else a UUID */
+    struct str
+        id; /* of a country: alpha-2, or its name in small letters where that is taken or disputed; else a UUID */
     enum area_level level;
     struct area_info info;
     struct str set; /* "" for what comes with the program; else the name of the file */
@@ -29,8 +30,8 @@ void area_shelf_free(struct area_shelf *s);
 struct area_list {
     struct area_item *items;
     size_t n;
-    struct str next;  /* cursor; empty: this was the last */
-    int64_t matched;  /* of all pages; -1 with a box, or on any page but the first */
+    struct str next; /* cursor; empty: this was the last */
+    int64_t matched; /* of all pages; -1 with a box, or on any page but the first */
 };
 /* box NULL: everything; else what meets it. limit: 1 to AREAS_LIMIT_MAX. RC_INVALID: a cursor that is none.
  * Cost with a box: O(vertices of all areas behind the cursor until the page is full). */

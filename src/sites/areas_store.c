@@ -12,7 +12,11 @@
 #include "sites/sites_int.h"
 #include "wire/json_out.h"
 
-enum { AREAS_PAGE = 200, SITES_PAGE = 4096, ASSIGN_NAMED_MAX = 1024 /* more at a time: the registry is being filled */ };
+enum {
+    AREAS_PAGE = 200,
+    SITES_PAGE = 4096,
+    ASSIGN_NAMED_MAX = 1024 /* more at a time: the registry is being filled */
+};
 
 static const struct store_sql AREAS_SQL = {
     "SELECT a.id, a.level, a.code, a.country, a.name, a.is_disputed, a.wkb FROM area a "

@@ -61,8 +61,8 @@ MUST_CHECK enum rc atlas_open(const char *path, struct atlas **out, struct err *
 void atlas_close(struct atlas *a);
 
 struct atlas_info {
-    size_t sites; /* as it is now */
-    size_t removed, added; /* by the delta */
+    size_t sites;                     /* as it is now */
+    size_t removed, added;            /* by the delta */
     size_t marks[ATLAS_ZOOM_MAX + 1]; /* clusters and single sites per zoom */
     size_t bytes;
     struct str revision; /* lives as long as the atlas */

@@ -376,7 +376,8 @@ static uint32_t most_frequent(const struct atlas *a, const struct node *n)
     struct atlas_share best = {0};
     for (size_t i = 0; i < n->shares_n; i++) {
         struct atlas_share s = n->shares[i];
-        if (s.religion != 0 && (s.count > best.count || (s.count == best.count && is_before(a, s.religion, best.religion))))
+        if (s.religion != 0 &&
+            (s.count > best.count || (s.count == best.count && is_before(a, s.religion, best.religion))))
             best = s;
     }
     return best.religion;
@@ -584,8 +585,8 @@ uint64_t atlas_tile_generation(const struct atlas *a, int z, uint32_t x, uint32_
     if (!a->delta)
         return image;
     cell = geo_cell_from_merc((struct geo_merc){x << (31 - z), y << (31 - z)});
-    bool is_dirty = a->delta->dirty_n[z] &&
-                    bsearch(&cell, a->delta->dirty[z], a->delta->dirty_n[z], sizeof cell, by_value);
+    bool is_dirty =
+        a->delta->dirty_n[z] && bsearch(&cell, a->delta->dirty[z], a->delta->dirty_n[z], sizeof cell, by_value);
     return is_dirty ? a->delta->generation : image;
 }
 

@@ -147,8 +147,8 @@ enum rc atlas_live_show(struct atlas_live *l, struct err *err)
         return RC_OK;
     struct atlas_change *changes = mem_array(l->n + 1, sizeof *changes);
     for (size_t i = 0; i < l->n; i++)
-        changes[i] = (struct atlas_change){.public_id = l->noted[i].id,
-                                           .site = l->noted[i].texts ? &l->noted[i].site : NULL};
+        changes[i] =
+            (struct atlas_change){.public_id = l->noted[i].id, .site = l->noted[i].texts ? &l->noted[i].site : NULL};
     enum rc rc = atlas_overlay(l->image, changes, l->n, l->number, &now, err);
     free(changes);
     if (rc != RC_OK)

@@ -18,8 +18,8 @@
 enum { CHANGES_LIMIT_MAX = 1000 };
 
 struct changes_page {
-    int64_t seq;      /* ask with this one next time, after the last page */
-    bool is_reset;    /* read everything anew, then go on from seq */
+    int64_t seq;        /* ask with this one next time, after the last page */
+    bool is_reset;      /* read everything anew, then go on from seq */
     struct site *sites; /* names are read; ask sites_view of nothing more: it has been asked as the public */
     size_t sites_n;
     struct uuid *removed;

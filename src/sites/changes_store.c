@@ -224,7 +224,8 @@ enum rc changes_since(struct store *st, int64_t since, struct str cursor, size_t
     }
     TRY(sites_touched_since(st, since, mem, &touched, err));
     l.page.seq = touched.seq;
-    TRY(cursor_read(cursor, &l.page.seq, &l.cursor_id, err)); /* what came after the first page is the next question's */
+    TRY(cursor_read(cursor, &l.page.seq, &l.cursor_id,
+                    err)); /* what came after the first page is the next question's */
     l.ids = touched.ids;
     l.n = touched.n;
     l.page.is_reset = touched.is_whole || touched.is_lost;

@@ -39,8 +39,9 @@ static enum rc switch_entry(struct store_tx *tx, const struct switch_row *r, str
 
 static enum rc throw_it(struct store_tx *tx, void *ctx, struct err *err)
 {
-    static const struct store_sql ADD_SQL = {"INSERT INTO country_switch (id, iso2, is_published, at_us, actor, reason) "
-                                             "VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
+    static const struct store_sql ADD_SQL = {
+        "INSERT INTO country_switch (id, iso2, is_published, at_us, actor, reason) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6)"};
     static const struct store_sql CLOSE_SQL = {"INSERT INTO country_closed (iso2, switch_id) VALUES (?1, ?2)"};
     static const struct store_sql OPEN_SQL = {"DELETE FROM country_closed WHERE iso2 = ?1"};
     struct switching *s = ctx;
@@ -50,7 +51,7 @@ static enum rc throw_it(struct store_tx *tx, void *ctx, struct err *err)
     s->changed = closed == r->is_published;
     if (!s->changed)
         return RC_OK;
-    struct store_arg add[] = {SA_UUID(r->id), SA_TEXT(r->iso2), SA_INT(r->is_published),
+    struct store_arg add[] = {SA_UUID(r->id), SA_TEXT(r->iso2),  SA_INT(r->is_published),
                               SA_TIME(r->at), SA_UUID(r->actor), SA_TEXT(r->reason)};
     struct store_arg flip[] = {SA_TEXT(r->iso2), SA_UUID(r->id)};
     TRY(store_exec(tx, &ADD_SQL, add, SA_N(add), NULL, err));
@@ -130,7 +131,8 @@ enum rc countries_closed(struct store *st, const struct viewer *viewer, struct a
 
 enum rc switch_rows_check(struct store_tx *tx, void *ctx, ledger_digest_fn put, void *sink, struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT id, actor, iso2, reason, is_published, at_us FROM country_switch ORDER BY id"};
+    static const struct store_sql SQL = {
+        "SELECT id, actor, iso2, reason, is_published, at_us FROM country_switch ORDER BY id"};
     struct store_rows *rows;
     enum rc rc = RC_OK;
     (void)ctx;

@@ -20,32 +20,32 @@ struct site_name {
 };
 
 struct site_draft {
-    struct str external_id;    /* "node/123", "way/5", "relation/7", or the row's own id; never empty */
-    int64_t line;              /* where in the source (line, or feature number); 0 = none */
-    struct str class_code;     /* place_of_worship, cemetery, monastery, shrine, wayside, natural, ... */
-    struct str kind;           /* CHU, MOS, TEM-HIN ... of data/vocab/site-kinds.json, or empty */
-    struct str religion;       /* as the source says it, lower case; "" unknown */
+    struct str external_id; /* "node/123", "way/5", "relation/7", or the row's own id; never empty */
+    int64_t line;           /* where in the source (line, or feature number); 0 = none */
+    struct str class_code;  /* place_of_worship, cemetery, monastery, shrine, wayside, natural, ... */
+    struct str kind;        /* CHU, MOS, TEM-HIN ... of data/vocab/site-kinds.json, or empty */
+    struct str religion;    /* as the source says it, lower case; "" unknown */
     struct str denomination;
     const struct site_name *names;
     size_t names_n;
     bool has_place;
-    double lat_deg, lon_deg;   /* a point inside the footprint when there is one */
-    double precision_m;        /* honest; 0 = as good as the source's point (10 m) */
-    struct str footprint_wkb;  /* WGS 84 lon/lat polygon or multipolygon, little-endian WKB; may be empty */
-    struct str wikidata;       /* Q-id */
-    struct str heritage;       /* what the source says, e.g. "1", "whc" */
+    double lat_deg, lon_deg;  /* a point inside the footprint when there is one */
+    double precision_m;       /* honest; 0 = as good as the source's point (10 m) */
+    struct str footprint_wkb; /* WGS 84 lon/lat polygon or multipolygon, little-endian WKB; may be empty */
+    struct str wikidata;      /* Q-id */
+    struct str heritage;      /* what the source says, e.g. "1", "whc" */
     struct str unesco_id;
-    int whs_year;              /* 0 = none */
-    struct str country;        /* ISO 3166-1 alpha-2 as the source says, or empty; the polygon decides */
-    bool is_disputed;          /* the source or the seed says so */
-    bool is_unverified;        /* facts not read at a source */
+    int whs_year;       /* 0 = none */
+    struct str country; /* ISO 3166-1 alpha-2 as the source says, or empty; the polygon decides */
+    bool is_disputed;   /* the source or the seed says so */
+    bool is_unverified; /* facts not read at a source */
     bool is_synthetic;
-    bool is_guarded;           /* tagged as a home group, shelter or the like: kept, but born HIDDEN */
-    struct str status;         /* "" in use, or "disused", "abandoned", "ruins" (lifecycle of data/religious-features.json) */
+    bool is_guarded;   /* tagged as a home group, shelter or the like: kept, but born HIDDEN */
+    struct str status; /* "" in use, or "disused", "abandoned", "ruins" (lifecycle of data/religious-features.json) */
     struct str note;
-    struct str source_text;    /* name of the work the row cites, for the sheet */
-    int64_t version;           /* OSM object version; 0 */
-    bool keeps_place;          /* of a change file that does not tell all of its outline: a stored place stays */
+    struct str source_text; /* name of the work the row cites, for the sheet */
+    int64_t version;        /* OSM object version; 0 */
+    bool keeps_place;       /* of a change file that does not tell all of its outline: a stored place stays */
 };
 
 typedef enum rc (*site_draft_fn)(void *ctx, const struct site_draft *d, struct err *err);

@@ -20,7 +20,8 @@ struct house_rules {
     struct words hide, unless;
 };
 
-static enum rc words_read(struct house_rules *h, const json_t *rule, const char *key, struct words *out, struct err *err)
+static enum rc words_read(struct house_rules *h, const json_t *rule, const char *key, struct words *out,
+                          struct err *err)
 {
     json_t *list;
     TRY(json_in_array(rule, "/born_hidden_names", key, JSON_REQUIRED, &list, err));

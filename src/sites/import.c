@@ -53,7 +53,8 @@ static enum rc options_check(const struct sites_import_options *o, struct err *e
         return err_set(err, RC_INVALID, "a source has a name of 1 to %d bytes; give one with --source",
                        IMPORT_SOURCE_MAX);
     if (str_is_equal(o->source, STR(SUGGEST_SOURCE))) /* an import would call accepted suggestions gone */
-        return err_set(err, RC_INVALID, "the source \"" SUGGEST_SOURCE "\" holds accepted suggestions; give another --source");
+        return err_set(err, RC_INVALID,
+                       "the source \"" SUGGEST_SOURCE "\" holds accepted suggestions; give another --source");
     TRY(text_check("source", o->source, err));
     TRY(text_check("licence", o->licence, err));
     TRY(text_check("attribution", o->attribution, err));
@@ -132,7 +133,8 @@ static enum rc source_must_be(struct sites_import *im, struct err *err)
     TRY(import_source_find(im->st, im->opt.source, &source, err));
     if (uuid_is_nil(source))
         return err_set(err, RC_NOT_FOUND,
-                       "there is no source \"" STR_FMT "\" that the changes could apply to; import an extract as that first",
+                       "there is no source \"" STR_FMT
+                       "\" that the changes could apply to; import an extract as that first",
                        STR_ARG(im->opt.source));
     return RC_OK;
 }
@@ -480,8 +482,12 @@ static enum rc batches_run(struct sites_import *im, struct import_merge *m, stru
 static enum rc batches(struct sites_import *im, struct uuid source, struct err *err)
 {
     struct import_merge *m = NULL;
-    struct merge_options o = {.st = im->st, .spool = im->spool, .source = source, .is_change = im->opt.is_change,
-                              .rejected = merge_rejected, .ctx = im};
+    struct merge_options o = {.st = im->st,
+                              .spool = im->spool,
+                              .source = source,
+                              .is_change = im->opt.is_change,
+                              .rejected = merge_rejected,
+                              .ctx = im};
     struct pipe *p = mem_alloc(sizeof *p);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->end, NULL);

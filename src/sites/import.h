@@ -93,11 +93,11 @@ void sites_import_report_json(struct json_out *j, const struct sites_import_repo
  * the file's name without its endings. map: path of a MAP.json, or NULL. */
 struct sites_file_options {
     const char *format, *map;
-    size_t threads;                     /* that decode OSM; 0: as many as there are processors */
-    const char *journal_dir;            /* OSM PBF: where the reading is noted down, so that the same import run again after
+    size_t threads;          /* that decode OSM; 0: as many as there are processors */
+    const char *journal_dir; /* OSM PBF: where the reading is noted down, so that the same import run again after
                                          * an interruption goes on where it stopped (osm_journal.h). Made when it is missing;
                                          * empty again after the import. NULL, or a dry run: not noted */
-    uint64_t journal_least;             /* bytes of a file that is worth it; 0: 32 MB */
+    uint64_t journal_least;  /* bytes of a file that is worth it; 0: 32 MB */
     struct sites_import_options import; /* label and format are filled in here */
 };
 MUST_CHECK enum rc sites_import_file(struct store *st, const char *path, const struct sites_file_options *opt,

@@ -44,7 +44,8 @@ static void place_refine(struct import_place *p, double lat_deg, double lon_deg)
     p->lon_deg = lon_deg;
 }
 
-static enum rc place_read(struct store_tx *tx, struct uuid source, struct import_item *it, struct arena *mem, struct err *err)
+static enum rc place_read(struct store_tx *tx, struct uuid source, struct import_item *it, struct arena *mem,
+                          struct err *err)
 {
     struct store_rows *rows;
     struct store_arg args[] = {SA_UUID(source), SA_TEXT(it->key)};

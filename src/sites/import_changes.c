@@ -51,7 +51,8 @@ static const char *field_of(const char *key, struct arena *mem)
 /* Members of a that b lacks or has otherwise. */
 static void members_compare(const json_t *a, json_t *b, bool both, struct arena *mem, struct fields *out)
 {
-    for (void *it = json_object_iter((json_t *)(uintptr_t)a); it; it = json_object_iter_next((json_t *)(uintptr_t)a, it)) {
+    for (void *it = json_object_iter((json_t *)(uintptr_t)a); it;
+         it = json_object_iter_next((json_t *)(uintptr_t)a, it)) {
         json_t *other = json_object_get(b, json_object_iter_key(it));
         if (!other || (both && !json_equal(json_object_iter_value(it), other)))
             field_add(out, field_of(json_object_iter_key(it), mem));
@@ -148,8 +149,8 @@ static enum rc flush(const struct changes_file *f, struct buf *b, struct err *er
     return RC_OK;
 }
 
-static enum rc pages_write(const struct changes_file *f, struct store *st, struct change_page *p, struct buf *b, int64_t *n,
-                           struct err *err)
+static enum rc pages_write(const struct changes_file *f, struct store *st, struct change_page *p, struct buf *b,
+                           int64_t *n, struct err *err)
 {
     struct arena key;
     enum rc rc = RC_OK;

@@ -18,7 +18,8 @@ struct changes_file;
 /* Makes PATH.part, so that a path that cannot be written is known before the import. RC_IO. */
 MUST_CHECK enum rc changes_open(const char *path, struct changes_file **out, struct err *err);
 /* Writes all changes of the release, and gives the file its name. */
-MUST_CHECK enum rc changes_write(struct changes_file *f, struct store *st, struct uuid release, int64_t *n, struct err *err);
+MUST_CHECK enum rc changes_write(struct changes_file *f, struct store *st, struct uuid release, int64_t *n,
+                                 struct err *err);
 void changes_close(struct changes_file *f); /* without changes_write: nothing is left behind */
 
 #endif

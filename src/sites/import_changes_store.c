@@ -56,13 +56,16 @@ static enum rc last_read(struct store_tx *tx, struct change_page *p, struct err 
 
 static struct change_row row_of(struct store_rows *rows, struct arena *mem)
 {
-    return (struct change_row){
-        .external_id = str_copy(mem, store_text(rows, 0)), .is_added = store_int(rows, 1) != 0,
-        .is_gone = store_int(rows, 2) != 0, .public_id = store_uuid(rows, 3), .name = str_copy(mem, store_text(rows, 4)),
-        .now = {str_copy(mem, store_text(rows, 5)), str_copy(mem, store_text(rows, 6)), str_copy(mem, store_blob(rows, 7))},
-        .has_past = store_int(rows, 8) != 0,
-        .past = {str_copy(mem, store_text(rows, 9)), str_copy(mem, store_text(rows, 10)),
-                 str_copy(mem, store_blob(rows, 11))}};
+    return (struct change_row){.external_id = str_copy(mem, store_text(rows, 0)),
+                               .is_added = store_int(rows, 1) != 0,
+                               .is_gone = store_int(rows, 2) != 0,
+                               .public_id = store_uuid(rows, 3),
+                               .name = str_copy(mem, store_text(rows, 4)),
+                               .now = {str_copy(mem, store_text(rows, 5)), str_copy(mem, store_text(rows, 6)),
+                                       str_copy(mem, store_blob(rows, 7))},
+                               .has_past = store_int(rows, 8) != 0,
+                               .past = {str_copy(mem, store_text(rows, 9)), str_copy(mem, store_text(rows, 10)),
+                                        str_copy(mem, store_blob(rows, 11))}};
 }
 
 static enum rc page_read(struct store_tx *tx, void *ctx, struct err *err)

@@ -220,7 +220,8 @@ static enum rc journal_choose(struct file_import *f, struct str source, struct e
     TRY(file_make_dir(f->opt->journal_dir, 0700, err));
     struct sha256 name = sha256_of(source.p, source.n);
     f->journal = str_printf(&f->mem, "%s/" STR_FMT ".journal", f->opt->journal_dir,
-                            STR_ARG(str_slice(sha256_hex(&f->mem, name), 0, 16))).p;
+                            STR_ARG(str_slice(sha256_hex(&f->mem, name), 0, 16)))
+                     .p;
     return RC_OK;
 }
 
@@ -245,7 +246,9 @@ static enum rc read_mapped(struct file_import *f, const struct site_sink *sink, 
 static enum rc read_osm(struct file_import *f, struct sites_import *im, struct err *err)
 {
     struct site_read_count count;
-    struct osm_options osm = {.threads = f->opt->threads, .temp_dir = f->opt->import.temp_dir, .is_change = f->is_change,
+    struct osm_options osm = {.threads = f->opt->threads,
+                              .temp_dir = f->opt->import.temp_dir,
+                              .is_change = f->is_change,
                               .journal = f->journal};
     TRY(sites_read_osm(f->path, f->osm, &osm, sites_import_sink(im), &count, err));
     sites_import_set_resumed(im, count.resumed);

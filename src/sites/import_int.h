@@ -26,12 +26,12 @@ struct import_item {
     bool is_in_file, is_stored, is_gone_before;
     bool keeps_place; /* its place is the stored one, when it is stored */
     struct import_place stored_place;
-    bool is_version_new; /* and not the stored one */
+    bool is_version_new;             /* and not the stored one */
     int64_t version, stored_version; /* the source's own; 0 = not told */
     struct sha256 digest, stored_digest;
     struct uuid site, public_id;
     enum import_act act;
-    struct record_rows rows; /* added and updated ones */
+    struct record_rows rows;    /* added and updated ones */
     enum visibility visibility; /* added ones: what it is born with */
     int64_t coarse_m;
     bool is_like; /* born so because it looks like a guarded site */

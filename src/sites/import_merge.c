@@ -106,8 +106,8 @@ static bool is_outdated(const struct import_merge *m, const struct stored_record
 static void outdated(struct import_merge *m, const struct stored_record *s)
 {
     char why[120];
-    snprintf(why, sizeof why, "version %lld is not newer than version %lld, which is stored%s", (long long)m->now.version,
-             (long long)s->version, s->is_gone ? " as gone" : "");
+    snprintf(why, sizeof why, "version %lld is not newer than version %lld, which is stored%s",
+             (long long)m->now.version, (long long)s->version, s->is_gone ? " as gone" : "");
     m->late += (m->now.flags & SPOOL_GONE) != 0;
     m->opt.rejected(m->opt.ctx, m->now.line, m->now.key, why);
 }
@@ -163,8 +163,13 @@ static enum rc batch_take(struct import_merge *m, struct import_batch *b, struct
 enum rc import_merge_fill(struct import_merge *m, struct import_batch *b, struct err *err)
 {
     arena_reset(&b->mem);
-    *b = (struct import_batch){.mem = b->mem, .number = b->number, .release = b->release, .actor = b->actor,
-                               .now = clock_now(), .visibility = b->visibility, .guard = b->guard};
+    *b = (struct import_batch){.mem = b->mem,
+                               .number = b->number,
+                               .release = b->release,
+                               .actor = b->actor,
+                               .now = clock_now(),
+                               .visibility = b->visibility,
+                               .guard = b->guard};
     b->items = ARENA_NEW_N(&b->mem, struct import_item, IMPORT_BATCH_RECORDS);
     while (b->n < IMPORT_BATCH_RECORDS && b->bytes < IMPORT_BATCH_BYTES) {
         TRY(m->opt.is_change ? stored_seek(m, err) : stored_fill(m, err));

@@ -307,8 +307,8 @@ static const char *const SITE_COLUMNS[] = {
     "country",    "admin1",        "is_disputed",  "heritage", "whs_year",    "wikidata",     "unesco",    "status",
     "visibility", "is_unverified", "is_synthetic", "note",     "created_us",  "updated_us",   "coarse_m"};
 static const char *const FOOTPRINT_COLUMNS[] = {"site", "wkb"};
-static const char *const RECORD_COLUMNS[] = {"source",        "external_id",  "site",        "digest",
-                                             "first_release", "last_release", "source_text", "raw", "version"};
+static const char *const RECORD_COLUMNS[] = {"source",       "external_id", "site", "digest", "first_release",
+                                             "last_release", "source_text", "raw",  "version"};
 
 static struct store_arg real_or_null(bool has, double v)
 {

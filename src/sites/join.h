@@ -24,20 +24,20 @@ enum { JOINS_PAGE_MAX = 200, JOIN_REASON_MAX = 1000 };
 /* Two sites that may be one, or a decision on them. Ids are inner ones but for public_id. */
 struct join_pair {
     struct uuid id, public_id, a, b;
-    struct str state; /* open, joined, separate */
-    double score;     /* 0 to 1 */
-    struct str reasons; /* JSON: [{"what","value","weight"}], weights in decibans */
+    struct str state;    /* open, joined, separate */
+    double score;        /* 0 to 1 */
+    struct str reasons;  /* JSON: [{"what","value","weight"}], weights in decibans */
     struct uuid account; /* nil: the machine */
     struct instant at;
-    struct str reason; /* of the person */
+    struct str reason;      /* of the person */
     struct uuid kept, away; /* of joined ones */
-    int kept_visibility; /* who could see the kept one before */
+    int kept_visibility;    /* who could see the kept one before */
     int64_t kept_coarse_m;
 };
 
 struct joins_options {
-    bool dry_run; /* decide, write nothing */
-    bool is_whole; /* compare all, not only what changed since the last run */
+    bool dry_run;         /* decide, write nothing */
+    bool is_whole;        /* compare all, not only what changed since the last run */
     bool without_osm_ids; /* some extract has ids that are not OpenStreetMap's own */
     void (*progress)(void *ctx, const char *what, int64_t done, int64_t total); /* NULL ok */
     /* Each pair that is joined or put before a person, before it is written; NULL ok. pair->id is nil. */
@@ -45,10 +45,10 @@ struct joins_options {
     void *ctx;
 };
 struct joins_report {
-    int64_t records;    /* that were compared with others */
-    int64_t candidates; /* pairs */
+    int64_t records;        /* that were compared with others */
+    int64_t candidates;     /* pairs */
     int64_t joined, opened; /* opened: put before a person, anew */
-    int64_t crowded; /* records with more neighbours than are compared */
+    int64_t crowded;        /* records with more neighbours than are compared */
     bool is_whole;
     double seconds;
 };

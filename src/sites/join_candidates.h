@@ -32,7 +32,8 @@ typedef void (*join_pair_fn)(void *ctx, uint32_t a, uint32_t b);
 
 struct join_candidates_report {
     uint64_t pairs;
-    uint64_t crowded; /* points that had more neighbours in a tile than JOIN_CROWD_MAX: compared with those first in order */
+    uint64_t
+        crowded; /* points that had more neighbours in a tile than JOIN_CROWD_MAX: compared with those first in order */
 };
 /* points: sorted by cell. Calls fn once for every pair of different sources within JOIN_RADIUS_M plus the reach of both (at
  * most JOIN_REACH_MAX_M), by distances on the Mercator plane, which are true to a thousandth there. */

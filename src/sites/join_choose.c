@@ -10,11 +10,11 @@
 #include "base/arena.h"
 
 /* Decibans; see join_score.c for where such numbers come from. */
-#define W_PRIOR      (-6.0) /* of the neighbours of another source within the radius one in five is the same site */
-#define W_ALONE      5.0    /* nothing else there that it could be, for either of the two */
-#define ALONE_LEAD   8.0
+#define W_PRIOR       (-6.0) /* of the neighbours of another source within the radius one in five is the same site */
+#define W_ALONE       5.0    /* nothing else there that it could be, for either of the two */
+#define ALONE_LEAD    8.0
 #define GROUP_AGAINST (-6.0) /* what joins a group may speak against none of its members as much as this */
-enum { REVIEWS_MAX = 3 };   /* questions about one record at a time */
+enum { REVIEWS_MAX = 3 };    /* questions about one record at a time */
 
 struct choosing {
     struct join_choice *pairs;

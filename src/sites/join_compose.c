@@ -16,7 +16,18 @@
 enum { ASSET_MAX = 1 << 18, CLASSES_MAX = 16, PATTERNS_MAX = 8 };
 #define EXACT_M 50.0 /* places known so well are not ranked by their precision */
 
-enum field { F_NAME, F_PLACE, F_KIND, F_RELIGION, F_DENOMINATION, F_HERITAGE, F_WIKIDATA, F_STATUS, F_NOTE, F_FOOTPRINT };
+enum field {
+    F_NAME,
+    F_PLACE,
+    F_KIND,
+    F_RELIGION,
+    F_DENOMINATION,
+    F_HERITAGE,
+    F_WIKIDATA,
+    F_STATUS,
+    F_NOTE,
+    F_FOOTPRINT
+};
 static const char *const FIELD_NAMES[JOIN_FIELDS] = {"name",     "place",    "kind",   "religion", "denomination",
                                                      "heritage", "wikidata", "status", "note",     "footprint"};
 
@@ -67,8 +78,10 @@ static void fields_load(struct join_rules *r, const json_t *list)
     {
         if (!str_is_equal(json_str_or_empty(f, "field"), str_of(FIELD_NAMES[field])))
             continue;
-        json_array_foreach(json_object_get(f, "order"), k, code) for (size_t c = 0; c < r->classes_n; c++) if (
-            str_is_equal(r->classes[c].code, str_of(json_string_value(code)))) r->rank[field][c] = (int)k;
+        json_array_foreach(json_object_get(f, "order"), k,
+                           code) for (size_t c = 0; c < r->classes_n;
+                                      c++) if (str_is_equal(r->classes[c].code, str_of(json_string_value(code))))
+            r->rank[field][c] = (int)k;
     }
 }
 

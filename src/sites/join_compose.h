@@ -27,7 +27,7 @@ struct join_row {
     int whs_year;
     bool is_unverified, is_synthetic;
     struct instant updated;
-    struct str wkb; /* empty: none */
+    struct str wkb;             /* empty: none */
     struct str source, licence; /* of the record; not of what is composed */
 };
 

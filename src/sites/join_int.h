@@ -62,7 +62,7 @@ MUST_CHECK enum rc join_part(struct store_tx *tx, const struct join_rules *rules
 /* One site that is shown, small: all of them are in memory. */
 struct join_light {
     struct uuid id;
-    uint64_t cell; /* JOIN_NO_CELL without a place */
+    uint64_t cell;     /* JOIN_NO_CELL without a place */
     uint64_t wikidata; /* its number; 0: none */
     uint32_t source;
     float reach_m;

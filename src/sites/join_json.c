@@ -83,9 +83,9 @@ enum rc joins_pair_json(struct json_out *j, struct store *st, const struct viewe
     json_put_str(j, "at", instant_format(mem, p->at));
     json_put_str_opt(j, "reason", p->reason);
     if (a->has_place && b->has_place && !a->is_coarse && !b->is_coarse)
-        json_put_f64(j, "distance_m",
-                     geo_distance_m((struct geo_point){a->lat_deg, a->lon_deg},
-                                    (struct geo_point){b->lat_deg, b->lon_deg}), 1);
+        json_put_f64(
+            j, "distance_m",
+            geo_distance_m((struct geo_point){a->lat_deg, a->lon_deg}, (struct geo_point){b->lat_deg, b->lon_deg}), 1);
     TRY(side_json(j, st, "a", a, see_a, mem, err));
     TRY(side_json(j, st, "b", b, see_b, mem, err));
     json_end_object(j);

@@ -32,7 +32,7 @@ struct member {
 };
 
 #define MEMBER_ROW                                                                                                     \
-    "s.id, s.merged_into, s.created_us, s.visibility, s.coarse_m, (SELECT count(*) FROM site m WHERE m.merged_into = "  \
+    "s.id, s.merged_into, s.created_us, s.visibility, s.coarse_m, (SELECT count(*) FROM site m WHERE m.merged_into = " \
     "s.id)"
 
 static enum rc member_query(struct store_tx *tx, const struct store_sql *sql, struct uuid site, struct member *out,
@@ -43,12 +43,9 @@ static enum rc member_query(struct store_tx *tx, const struct store_sql *sql, st
     TRY(store_query(tx, sql, args, SA_N(args), &rows, err));
     bool found = store_next(rows);
     if (found)
-        *out = (struct member){store_uuid(rows, 0),
-                               store_uuid(rows, 1),
-                               {store_int(rows, 2)},
-                               (enum visibility)store_int(rows, 3),
-                               store_int(rows, 4),
-                               store_int(rows, 5)};
+        *out = (struct member){store_uuid(rows, 0),  store_uuid(rows, 1),
+                               {store_int(rows, 2)}, (enum visibility)store_int(rows, 3),
+                               store_int(rows, 4),   store_int(rows, 5)};
     TRY(store_finish(rows, err));
     return found ? RC_OK : err_set(err, RC_NOT_FOUND, "no such site");
 }
@@ -62,7 +59,8 @@ static enum rc member_read(struct store_tx *tx, struct uuid site, struct member 
 /* The site it shows under. */
 static enum rc root_read(struct store_tx *tx, struct uuid site, struct member *out, struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT " MEMBER_ROW " FROM site s WHERE s.id = (SELECT COALESCE(k.merged_into, "
+    static const struct store_sql SQL = {"SELECT " MEMBER_ROW
+                                         " FROM site s WHERE s.id = (SELECT COALESCE(k.merged_into, "
                                          "k.id) FROM site k WHERE k.id = ?1)"};
     return member_query(tx, &SQL, site, out, err);
 }
@@ -131,10 +129,10 @@ static struct join_row own_row(struct store_rows *r, struct arena *mem)
 static enum rc rows_read(struct store_tx *tx, struct uuid root, struct arena *mem, struct join_row *out, size_t *n,
                          struct err *err)
 {
-    static const struct store_sql SQL = {
-        "SELECT o.site, " OF("o") ", o.wkb, s.created_us, src.name, src.licence FROM site_own o JOIN site s ON s.id = "
-        "o.site JOIN site_source r ON r.site = o.site JOIN source src ON src.id = r.source WHERE o.site IN " MEMBERS
-        " ORDER BY o.site, src.name, r.external_id"};
+    static const struct store_sql SQL = {"SELECT o.site, " OF(
+        "o") ", o.wkb, s.created_us, src.name, src.licence FROM site_own o JOIN site s ON s.id = "
+             "o.site JOIN site_source r ON r.site = o.site JOIN source src ON src.id = r.source WHERE o.site IN " MEMBERS
+             " ORDER BY o.site, src.name, r.external_id"};
     struct store_arg args[] = {SA_UUID(root)};
     struct store_rows *rows;
     *n = 0;
@@ -248,9 +246,9 @@ static enum rc show(struct store_tx *tx, const struct join_rules *rules, struct 
 
 static enum rc own_keep(struct store_tx *tx, struct uuid x, struct uuid y, struct err *err)
 {
-    static const struct store_sql SQL = {"INSERT INTO site_own (site, " OWN_COLUMNS ", wkb) SELECT s.id, " OF("s")
-                                         ", f.wkb FROM site s LEFT JOIN site_footprint f ON f.site = s.id WHERE s.id IN "
-                                         "(?1, ?2) ON CONFLICT (site) DO NOTHING"};
+    static const struct store_sql SQL = {"INSERT INTO site_own (site, " OWN_COLUMNS ", wkb) SELECT s.id, " OF(
+        "s") ", f.wkb FROM site s LEFT JOIN site_footprint f ON f.site = s.id WHERE s.id IN "
+             "(?1, ?2) ON CONFLICT (site) DO NOTHING"};
     struct store_arg args[] = {SA_UUID(x), SA_UUID(y)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }

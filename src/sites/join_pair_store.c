@@ -188,7 +188,8 @@ static enum rc cursor_read(struct str cursor, double *score, struct uuid *id, st
 static enum rc list_read(struct store_tx *tx, void *ctx, struct err *err)
 {
     static const struct store_sql SQL = {
-        "SELECT " PAIR_COLUMNS " FROM join_pair p JOIN site x ON x.id = p.a JOIN site y ON y.id = p.b WHERE p.state = ?1 "
+        "SELECT " PAIR_COLUMNS
+        " FROM join_pair p JOIN site x ON x.id = p.a JOIN site y ON y.id = p.b WHERE p.state = ?1 "
         "AND (?1 <> 'open' OR COALESCE(x.merged_into, x.id) <> COALESCE(y.merged_into, y.id)) "
         "AND (p.score, p.public_id) < (?2, ?3) ORDER BY p.score DESC, p.public_id DESC LIMIT ?4"};
     struct list *l = ctx;

@@ -59,7 +59,7 @@ static float reach_of(double precision_m)
     return over <= 0 ? 0 : over < JOIN_REACH_MAX_M ? (float)over : (float)JOIN_REACH_MAX_M;
 }
 
-#define LIGHT_ROW "s.id, s.merged_into, s.cell, s.precision_m, s.wikidata, r.source, r.external_id"
+#define LIGHT_ROW  "s.id, s.merged_into, s.cell, s.precision_m, s.wikidata, r.source, r.external_id"
 #define LIGHT_FROM " FROM site s JOIN site_source r ON r.site = s.id WHERE "
 
 /* One row; a joined site leaves only its source and id with the one it shows under. */
@@ -82,9 +82,8 @@ static void light_add(struct join_lights *l, struct store_rows *r, bool is_touch
         return;
     }
     l->extras = room_for(l->extras, l->extras_n, &l->extras_size, sizeof *l->extras);
-    l->extras[l->extras_n++] = (struct join_extra){.root = uuid_is_nil(root) ? id : root,
-                                                   .source = source,
-                                                   .external_id = str_copy(&l->mem, store_text(r, 6))};
+    l->extras[l->extras_n++] = (struct join_extra){
+        .root = uuid_is_nil(root) ? id : root, .source = source, .external_id = str_copy(&l->mem, store_text(r, 6))};
 }
 
 static int light_compare(const void *a, const void *b)
@@ -156,7 +155,8 @@ struct light_page {
 
 static enum rc page_read(struct store_tx *tx, void *ctx, struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT " LIGHT_ROW LIGHT_FROM "s.id > ?1 AND s.status <> 'gone' AND (s.cell >= 0 "
+    static const struct store_sql SQL = {"SELECT " LIGHT_ROW LIGHT_FROM
+                                         "s.id > ?1 AND s.status <> 'gone' AND (s.cell >= 0 "
                                          "OR s.wikidata <> '') ORDER BY s.id LIMIT ?2"};
     struct light_page *p = ctx;
     struct store_arg args[] = {SA_UUID(p->after), SA_INT(PAGE)};
@@ -293,7 +293,7 @@ struct text {
 struct join_texts {
     struct arena mem;
     struct text *items;
-    uint32_t *at; /* by record: its text + 1 */
+    uint32_t *at;      /* by record: its text + 1 */
     struct str *codes; /* by number; 0 is empty */
     size_t codes_n;
     uint16_t *slots; /* hash table of numbers */
@@ -381,7 +381,7 @@ static struct str osm_ids(struct join_texts *t, const struct join_lights *l, uin
     return out;
 }
 
-#define TEXT_ROW                                                                                                       \
+#define TEXT_ROW                                                                                                         \
     "s.id, s.names, s.wikidata, s.unesco, (SELECT MIN(r.external_id) FROM site_source r WHERE r.site = s.id), s.class, " \
     "s.kind, s.religion, s.denomination, s.lat, s.lon, s.precision_m, s.is_synthetic"
 
@@ -552,7 +552,8 @@ enum rc join_seq_set(struct store_tx *tx, int64_t seq, struct err *err)
 
 enum rc join_seq_advance(struct store_tx *tx, struct err *err)
 {
-    static const struct store_sql SQL = {"UPDATE join_state SET seq = seq + 1 WHERE id = 1 AND seq + 1 = (SELECT MAX(c.seq) "
-                                         "FROM site_change c)"};
+    static const struct store_sql SQL = {
+        "UPDATE join_state SET seq = seq + 1 WHERE id = 1 AND seq + 1 = (SELECT MAX(c.seq) "
+        "FROM site_change c)"};
     return store_exec(tx, &SQL, NULL, 0, NULL, err);
 }

@@ -12,7 +12,7 @@
 
 enum { BATCH = 256, FAR_PAIRS_MAX = 64 };
 #define MANY_SOURCES 0x80000000u /* added to the record: a number of a source that nobody else has */
-#define FAR_MAX_M 20000.0 /* one Wikidata number on two places farther apart is an error of one of them */
+#define FAR_MAX_M    20000.0     /* one Wikidata number on two places farther apart is an error of one of them */
 
 struct run {
     struct store *st;
@@ -245,7 +245,8 @@ static struct str reasons_of(struct run *r, const struct join_choice *c, struct 
     join_score(r->words, &x, &y, &opt, &b);
     if (c->is_alone && b.n > 1) { /* one more, before the closing bracket */
         b.n--;
-        buf_add_z(&b, b.n > 1 ? ",{\"what\":\"rivals\",\"value\":\"none\"}]" : "{\"what\":\"rivals\",\"value\":\"none\"}]");
+        buf_add_z(&b,
+                  b.n > 1 ? ",{\"what\":\"rivals\",\"value\":\"none\"}]" : "{\"what\":\"rivals\",\"value\":\"none\"}]");
     }
     struct str out = str_copy(mem, buf_str(&b));
     buf_fini(&b);

@@ -17,31 +17,31 @@ struct point {
 };
 
 /* Where maps put one building twice: mostly within its own length, rarely over 150 m apart. */
-static const struct point DISTANCE[] = {{0, 11},     {10, 9.5},   {25, 8},    {60, 5.5},   {100, 3.5},  {150, 1},
-                                        {200, -2.5}, {300, -6},   {400, -9},   {800, -14},  {2000, -20}};
+static const struct point DISTANCE[] = {{0, 11},     {10, 9.5}, {25, 8},   {60, 5.5},  {100, 3.5}, {150, 1},
+                                        {200, -2.5}, {300, -6}, {400, -9}, {800, -14}, {2000, -20}};
 /* Likeness of the best pair of names. */
 static const struct point NAME[] = {{0, -13}, {0.3, -10}, {0.45, -5}, {0.6, 0}, {0.75, 5}, {0.9, 9}, {1, 11}};
 
 /* Decibans. Faith: two of ten neighbours share it by chance where sites are mixed, nine of ten where they are not. */
-#define W_FAITH_SAME           2.0
-#define W_FAITH_OTHER          (-14.0)
-#define W_DENOMINATION_SAME    5.0
-#define W_DENOMINATION_KIN     1.5
-#define W_DENOMINATION_OTHER   (-8.0)
-#define W_KIND_SAME            1.0
-#define W_KIND_OTHER           (-9.0)
-#define W_CLASS_SAME           3.0 /* but for places of worship, which most are */
-#define W_CLASS_OTHER          (-3.0)
-#define W_WIKIDATA_SAME        25.0
-#define W_WIKIDATA_OTHER       (-12.0)
-#define W_UNESCO_SAME          4.0 /* an inscription may hold many sites */
-#define W_UNESCO_OTHER         (-6.0)
-#define W_OSM_SAME             25.0
-#define OSM_SAME_WITHIN_M      1000.0 /* one object does not move farther; a renumbered one does */
-#define W_SYNTHETIC            (-99.0)
-#define SPREAD_LARGE_M         60.0 /* cemeteries and grounds: sources point at the gate, the middle, the chapel */
-#define NAME_WEIGHT_WHOLE      0.9  /* words that tell so much make a likeness count in full */
-#define NAME_WEIGHT_LEAST      0.5  /* the share of it that a name of common words has */
+#define W_FAITH_SAME         2.0
+#define W_FAITH_OTHER        (-14.0)
+#define W_DENOMINATION_SAME  5.0
+#define W_DENOMINATION_KIN   1.5
+#define W_DENOMINATION_OTHER (-8.0)
+#define W_KIND_SAME          1.0
+#define W_KIND_OTHER         (-9.0)
+#define W_CLASS_SAME         3.0 /* but for places of worship, which most are */
+#define W_CLASS_OTHER        (-3.0)
+#define W_WIKIDATA_SAME      25.0
+#define W_WIKIDATA_OTHER     (-12.0)
+#define W_UNESCO_SAME        4.0 /* an inscription may hold many sites */
+#define W_UNESCO_OTHER       (-6.0)
+#define W_OSM_SAME           25.0
+#define OSM_SAME_WITHIN_M    1000.0 /* one object does not move farther; a renumbered one does */
+#define W_SYNTHETIC          (-99.0)
+#define SPREAD_LARGE_M       60.0 /* cemeteries and grounds: sources point at the gate, the middle, the chapel */
+#define NAME_WEIGHT_WHOLE    0.9  /* words that tell so much make a likeness count in full */
+#define NAME_WEIGHT_LEAST    0.5  /* the share of it that a name of common words has */
 
 struct adding {
     double sum;
@@ -143,31 +143,45 @@ static void add_name(struct adding *s, const struct join_words *w, const struct 
 
 static bool says_faith(struct str religion)
 {
-    return !str_is_empty(religion) && !str_is_equal(religion, STR("unknown")) && !str_is_equal(religion, STR("other")) &&
-           !str_is_equal(religion, STR("multifaith")) && !str_is_equal(religion, STR("none"));
+    return !str_is_empty(religion) && !str_is_equal(religion, STR("unknown")) &&
+           !str_is_equal(religion, STR("other")) && !str_is_equal(religion, STR("multifaith")) &&
+           !str_is_equal(religion, STR("none"));
 }
 
-static void add_faith(struct adding *s, const struct join_words *w, const struct join_side *a, const struct join_side *b)
+static void add_faith(struct adding *s, const struct join_words *w, const struct join_side *a,
+                      const struct join_side *b)
 {
     if (says_faith(a->religion) && says_faith(b->religion)) {
         bool is_same = str_is_equal(a->religion, b->religion);
         add(s, "religion", is_same ? "same" : "other", is_same ? W_FAITH_SAME : W_FAITH_OTHER);
     }
     switch (join_denominations_fit(w, a->denomination, b->denomination)) {
-    case JOIN_SAME: add(s, "denomination", "same", W_DENOMINATION_SAME); break;
-    case JOIN_KIN: add(s, "denomination", "related", W_DENOMINATION_KIN); break;
-    case JOIN_STRANGERS: add(s, "denomination", "other", W_DENOMINATION_OTHER); break;
-    case JOIN_SILENT: break;
+    case JOIN_SAME:
+        add(s, "denomination", "same", W_DENOMINATION_SAME);
+        break;
+    case JOIN_KIN:
+        add(s, "denomination", "related", W_DENOMINATION_KIN);
+        break;
+    case JOIN_STRANGERS:
+        add(s, "denomination", "other", W_DENOMINATION_OTHER);
+        break;
+    case JOIN_SILENT:
+        break;
     }
 }
 
 static void add_kind(struct adding *s, const struct join_words *w, const struct join_side *a, const struct join_side *b)
 {
     switch (join_kinds_fit(w, a->kind, b->kind)) {
-    case JOIN_SAME: add(s, "kind", "same", W_KIND_SAME); break;
-    case JOIN_STRANGERS: add(s, "kind", "other", W_KIND_OTHER); break;
+    case JOIN_SAME:
+        add(s, "kind", "same", W_KIND_SAME);
+        break;
+    case JOIN_STRANGERS:
+        add(s, "kind", "other", W_KIND_OTHER);
+        break;
     case JOIN_KIN:
-    case JOIN_SILENT: break;
+    case JOIN_SILENT:
+        break;
     }
     if (str_is_empty(a->class_code) || str_is_empty(b->class_code))
         return;

@@ -166,9 +166,8 @@ static void kinds_load(struct join_words *w, const json_t *lists, enum join_fit 
 {
     size_t i;
     json_t *list;
-    json_array_foreach(lists, i, list) for (size_t a = 0; a < json_array_size(list); a++) for (size_t b = a + 1;
-                                                                                              b < json_array_size(list);
-                                                                                              b++)
+    json_array_foreach(lists, i, list) for (size_t a = 0; a < json_array_size(list);
+                                            a++) for (size_t b = a + 1; b < json_array_size(list); b++)
     {
         ENSURE(w->kinds_n < WORDS_MAX);
         w->kinds[w->kinds_n++] =
@@ -412,6 +411,7 @@ enum join_fit join_kinds_fit(const struct join_words *w, struct str a, struct st
     for (size_t i = 0; i < w->kinds_n; i++)
         if (is_either(&w->kinds[i], a, b))
             return w->kinds[i].fit;
-    bool is_silent = str_is_empty(a) || str_is_empty(b) || str_is_equal(a, STR("OTHER")) || str_is_equal(b, STR("OTHER"));
+    bool is_silent =
+        str_is_empty(a) || str_is_empty(b) || str_is_equal(a, STR("OTHER")) || str_is_equal(b, STR("OTHER"));
     return is_silent ? JOIN_SILENT : JOIN_STRANGERS;
 }

@@ -24,8 +24,8 @@ void join_words_free(struct join_words *w);
 struct str join_name_make(const struct join_words *w, struct text_folder *folder, struct str name, struct arena *mem);
 
 struct join_likeness {
-    double alike;  /* 0: nothing in common, 1: the same */
-    double weight; /* of the words they share: 0.05 for "church", 1 and more for a name of its own */
+    double alike;    /* 0: nothing in common, 1: the same */
+    double weight;   /* of the words they share: 0.05 for "church", 1 and more for a name of its own */
     bool is_telling; /* both say something besides what kind of building it is */
 };
 /* Two names that join_name_make made. */

@@ -66,8 +66,7 @@ static const struct known KNOWN[] = {
     {MAPPED_JSON,
      {"osm_id", "osm_type", "lat", "lng", "tags_raw", "confidence"},
      false,
-     "{\"source\":{\"name\":\"nz-osm\"," ODBL
-     "},\"unnamed_prefix\":\"Place of Worship "
+     "{\"source\":{\"name\":\"nz-osm\"," ODBL "},\"unnamed_prefix\":\"Place of Worship "
      "\",\"fields\":{\"id\":[\"osm_type\",\"osm_id\"],\"name\":\"name\",\"lat\":\"lat\","
      "\"lon\":\"lng\",\"country\":\"country_code\",\"religion\":\"religion\",\"denomination\":\"denomination\","
      "\"tags\":\"tags_raw\"}}"},

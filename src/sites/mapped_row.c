@@ -428,8 +428,7 @@ enum rc mapped_row_take(struct mapped_run *run, const struct mapped_row *row, st
     d.external_id = entity_tail(text_of(run, row, FIELD_ID));
     bool ok = !str_is_empty(d.external_id) || refuse(&why, "no id");
     ok = ok && tags_take(run, row, &d, &why) && names_take(run, row, &d, &why) && place_take(run, row, &d, &why) &&
-         footprint_take(run, row, &d, &why) &&
-         numbers_take(run, row, &d, &why);
+         footprint_take(run, row, &d, &why) && numbers_take(run, row, &d, &why);
     if (!ok)
         return mapped_reject(run, row->line, d.external_id, why.text, err);
     texts_take(run, row, &d);

@@ -38,7 +38,8 @@ static const char *reason_of(const struct osm_job *job, const struct osm_found *
     const struct osm_latest *later = osm_later_than(job, f);
     if (later && later->version != f->version)
         return str_printf(mem, "duplicate of " STR_FMT ": version %lld in the file counts, this is version %lld",
-                          STR_ARG(id), (long long)later->version, (long long)f->version).p;
+                          STR_ARG(id), (long long)later->version, (long long)f->version)
+            .p;
     if (later)
         return str_printf(mem, "duplicate of " STR_FMT ": it stands again later in the file", STR_ARG(id)).p;
     if (!f->is_visible)
@@ -67,7 +68,8 @@ static void outcome_make(void *ctx, size_t i, size_t worker)
     const struct osm_found *f = e->job->found[e->first + i];
     struct arena *mem = &e->mem[worker];
     struct outcome *o = &e->out[i];
-    *o = (struct outcome){.draft = {.line = f->line, .version = f->version, .external_id = osm_external_id(f->kind, f->id, mem)}};
+    *o = (struct outcome){
+        .draft = {.line = f->line, .version = f->version, .external_id = osm_external_id(f->kind, f->id, mem)}};
     o->reason = reason_of(e->job, f, o->draft.external_id, mem);
     o->is_deleted = e->job->is_change && !f->is_visible;
     if (o->reason)
@@ -90,7 +92,8 @@ static enum rc outcome_give(const struct outcome *o, const struct site_sink *sin
     return sink->draft(sink->ctx, &o->draft, err);
 }
 
-static enum rc emit_batches(struct emit *e, const struct site_sink *sink, struct site_read_count *count, struct err *err)
+static enum rc emit_batches(struct emit *e, const struct site_sink *sink, struct site_read_count *count,
+                            struct err *err)
 {
     for (; e->first < e->job->found_n; e->first += BATCH) {
         size_t n = e->job->found_n - e->first < BATCH ? e->job->found_n - e->first : BATCH;
@@ -106,8 +109,11 @@ static enum rc emit_batches(struct emit *e, const struct site_sink *sink, struct
 static enum rc emit_all(const struct osm_job *job, size_t workers, const struct site_sink *sink,
                         struct site_read_count *count, struct err *err)
 {
-    struct emit e = {.job = job, .workers = workers, .mem = mem_array(workers, sizeof *e.mem),
-                     .geos = mem_array(workers, sizeof *e.geos), .out = mem_array(BATCH, sizeof *e.out)};
+    struct emit e = {.job = job,
+                     .workers = workers,
+                     .mem = mem_array(workers, sizeof *e.mem),
+                     .geos = mem_array(workers, sizeof *e.geos),
+                     .out = mem_array(BATCH, sizeof *e.out)};
     for (size_t w = 0; w < workers; w++) {
         arena_init(&e.mem[w]);
         e.geos[w] = geo_geos_new();
@@ -148,8 +154,8 @@ static struct sha256 rules_digest(const struct osm_options *opt)
     return sha256_of(text.p, text.n);
 }
 
-enum rc sites_read_osm(const char *path, enum osm_format format, const struct osm_options *opt, const struct site_sink *sink,
-                       struct site_read_count *count, struct err *err)
+enum rc sites_read_osm(const char *path, enum osm_format format, const struct osm_options *opt,
+                       const struct site_sink *sink, struct site_read_count *count, struct err *err)
 {
     static const struct osm_options NO_OPTIONS = {0};
     struct osm_rules *rules = NULL;

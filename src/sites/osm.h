@@ -32,8 +32,9 @@ struct osm_options {
     struct str rules;     /* text of another religious-features.json; empty: the one built in */
     const char *temp_dir; /* where a stream is laid aside; NULL: $TMPDIR, else /tmp */
     bool is_change;       /* an osmChange file: see below */
-    const char *journal;  /* of a PBF file: where to note what has been read, to go on there after an interruption; the */
-                          /* caller removes it once it needs nothing of the file any more. NULL: not */
+    const char
+        *journal; /* of a PBF file: where to note what has been read, to go on there after an interruption; the */
+                  /* caller removes it once it needs nothing of the file any more. NULL: not */
 };
 
 /* Of a change file, drafts are the listed objects that are sites now; of every other listed object (deleted, or not

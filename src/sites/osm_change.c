@@ -17,8 +17,8 @@ static enum rc on_listed(void *ctx, const struct osm_object *o, struct err *err)
         list->v = mem_realloc(list->v, size * sizeof *list->v);
         list->size = size;
     }
-    list->v[list->n++] = (struct osm_latest){.id = o->id, .version = o->version, .seq = o->seq, .line = o->line,
-                                             .at = o->is_visible ? o->at : OSM_NOWHERE};
+    list->v[list->n++] = (struct osm_latest){
+        .id = o->id, .version = o->version, .seq = o->seq, .line = o->line, .at = o->is_visible ? o->at : OSM_NOWHERE};
     return o->why & OSM_BY_TAG ? osm_found_keep(c, o, err) : RC_OK;
 }
 
@@ -46,7 +46,8 @@ static void latest_only(struct osm_latest_list *list)
 enum rc osm_change_collect(struct osm_job *job, struct err *err)
 {
     struct osm_want want = {.kinds = OSM_BIT(OSM_NODE) | OSM_BIT(OSM_WAY) | OSM_BIT(OSM_RELATION),
-                            .filter = osm_rules_filter(job->rules), .is_change = true};
+                            .filter = osm_rules_filter(job->rules),
+                            .is_change = true};
     struct osm_seen seen;
     bool redo; /* a guess of PBF files */
     TRY(osm_job_pass(job, OSM_NODE, &want, on_listed, &seen, &redo, err));
@@ -90,7 +91,8 @@ static bool has_parts(const struct osm_job *job, const struct osm_part *parts, s
         }
         if (parts[i].kind == OSM_RELATION && with_groups) {
             line = osm_line_at(&job->groups, parts[i].ref);
-            if (!line || !has_parts(job, line->parts, line->parts_n, false)) /* no deeper than the reader itself looks */
+            if (!line ||
+                !has_parts(job, line->parts, line->parts_n, false)) /* no deeper than the reader itself looks */
                 return false;
         }
     }

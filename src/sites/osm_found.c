@@ -119,8 +119,14 @@ enum rc osm_found_keep(struct osm_catch *c, const struct osm_object *o, struct e
 {
     struct osm_found *f = ARENA_NEW(&c->mem, struct osm_found);
     size_t before = c->mem.used;
-    *f = (struct osm_found){.id = o->id, .version = o->version, .line = o->line, .seq = o->seq, .kind = (uint8_t)o->kind,
-                            .form = (uint8_t)form_of(o), .is_visible = o->is_visible, .at = o->at};
+    *f = (struct osm_found){.id = o->id,
+                            .version = o->version,
+                            .line = o->line,
+                            .seq = o->seq,
+                            .kind = (uint8_t)o->kind,
+                            .form = (uint8_t)form_of(o),
+                            .is_visible = o->is_visible,
+                            .at = o->at};
     f->verdict = osm_rules_judge(c->job->rules, o->tags, o->tags_n);
     if (f->verdict.is_site && f->is_visible) {
         tags_keep(&c->mem, o, f);
@@ -139,9 +145,15 @@ static enum rc line_keep(struct osm_catch *c, struct osm_lines *to, const struct
 {
     TRY(osm_keep(c, size_of(o), err));
     to->v = grown(to->v, &to->size, to->n + 1, sizeof *to->v);
-    to->v[to->n++] = (struct osm_line){.id = o->id, .version = o->version, .seq = o->seq, .is_visible = o->is_visible,
-                                       .refs = refs_keep(&c->mem, o), .ref_at = ref_places_keep(&c->mem, o),
-                                       .refs_n = o->refs_n, .parts = parts_keep(&c->mem, o), .parts_n = o->members_n};
+    to->v[to->n++] = (struct osm_line){.id = o->id,
+                                       .version = o->version,
+                                       .seq = o->seq,
+                                       .is_visible = o->is_visible,
+                                       .refs = refs_keep(&c->mem, o),
+                                       .ref_at = ref_places_keep(&c->mem, o),
+                                       .refs_n = o->refs_n,
+                                       .parts = parts_keep(&c->mem, o),
+                                       .parts_n = o->members_n};
     return RC_OK;
 }
 
@@ -313,15 +325,16 @@ static enum rc latest_find(struct osm_job *job, enum osm_kind kind, bool *redo, 
     struct osm_latest_list *out = &job->latest[kind];
     out->v = mem_array(all.n, sizeof *out->v);
     for (; out->n < all.n; out->n++)
-        out->v[out->n] = (struct osm_latest){.id = all.v[out->n].id, .version = all.v[out->n].version,
-                                               .seq = all.v[out->n].seq};
+        out->v[out->n] =
+            (struct osm_latest){.id = all.v[out->n].id, .version = all.v[out->n].version, .seq = all.v[out->n].seq};
     free(all.v);
     ids_free(&ids);
     return rc;
 }
 
 /* One kind: found by tag and by id, and the latest versions where that is in doubt. What a change has is found already. */
-static enum rc kind_collect(struct osm_job *job, enum osm_kind kind, const struct osm_ids *ids, bool *redo, struct err *err)
+static enum rc kind_collect(struct osm_job *job, enum osm_kind kind, const struct osm_ids *ids, bool *redo,
+                            struct err *err)
 {
     struct osm_seen seen = {.is_rising = true};
     const struct osm_filter *filter = job->is_change ? NULL : osm_rules_filter(job->rules);

@@ -93,7 +93,7 @@ struct osm_job {
     size_t found_n;
     struct osm_lines ways, groups;
     struct osm_ids node_ids;
-    struct osm_spot *spots; /* as node_ids */
+    struct osm_spot *spots;                   /* as node_ids */
     struct osm_latest_list latest[OSM_KINDS]; /* only of kinds where an id may stand twice; of a change, all objects */
     bool is_change;
     struct osm_kept *kept;

@@ -66,7 +66,8 @@ static enum rc identity_of(int fd, size_t blobs, struct sha256 rules, struct sha
     struct sha256_state s;
     if (fstat(fd, &st) != 0)
         return err_set(err, RC_IO, "cannot look at the map: %s", strerror(errno));
-    const int64_t facts[] = {(int64_t)st.st_size, (int64_t)st.st_mtim.tv_sec, (int64_t)st.st_mtim.tv_nsec, (int64_t)blobs};
+    const int64_t facts[] = {(int64_t)st.st_size, (int64_t)st.st_mtim.tv_sec, (int64_t)st.st_mtim.tv_nsec,
+                             (int64_t)blobs};
     sha256_begin(&s);
     sha256_add(&s, facts, sizeof facts);
     sha256_add(&s, rules.b, sizeof rules.b);
@@ -254,7 +255,8 @@ static void put_tags(const struct osm_journal *j, struct buf *b, const struct os
 
 void osm_journal_put(const struct osm_journal *j, struct buf *b, const struct osm_object *o)
 {
-    put_u64(b, (uint64_t)o->kind | (uint64_t)o->why << 2 | (uint64_t)o->is_visible << 4 | (uint64_t)(o->ref_at != NULL) << 5);
+    put_u64(b, (uint64_t)o->kind | (uint64_t)o->why << 2 | (uint64_t)o->is_visible << 4 |
+                   (uint64_t)(o->ref_at != NULL) << 5);
     put_i64(b, o->id);
     put_u64(b, (uint64_t)o->version);
     put_u64(b, o->seq);
@@ -285,7 +287,8 @@ static void seen_put(struct buf *b, const struct journal_blob *j)
     put_u64(b, j->seen.is_rising);
 }
 
-enum rc osm_journal_add(struct osm_journal *j, const struct journal_blob *blob, const struct buf *objects, struct err *err)
+enum rc osm_journal_add(struct osm_journal *j, const struct journal_blob *blob, const struct buf *objects,
+                        struct err *err)
 {
     struct buf b;
     struct record_head h = {.pass = blob->pass, .blob = blob->blob};
@@ -396,8 +399,10 @@ static void take_lists(struct cursor *c, bool has_places, struct osm_object *o)
 static struct osm_object take_object(struct cursor *c)
 {
     uint64_t head = take_u64(c);
-    struct osm_object o = {.kind = (enum osm_kind)((head & 3) % OSM_KINDS), .why = (unsigned)(head >> 2 & 3),
-                           .is_visible = head >> 4 & 1, .at = OSM_NOWHERE};
+    struct osm_object o = {.kind = (enum osm_kind)((head & 3) % OSM_KINDS),
+                           .why = (unsigned)(head >> 2 & 3),
+                           .is_visible = head >> 4 & 1,
+                           .at = OSM_NOWHERE};
     o.id = take_i64(c);
     o.version = (int64_t)take_u64(c);
     o.seq = take_u64(c);
@@ -420,8 +425,9 @@ static void seen_take(struct cursor *c, struct journal_blob *j)
 
 static enum rc broken(struct err *err)
 {
-    return err_set(err, RC_DAMAGED, "the journal of the interrupted import is damaged; delete the data directory's import "
-                                    "folder and run the import again");
+    return err_set(err, RC_DAMAGED,
+                   "the journal of the interrupted import is damaged; delete the data directory's import "
+                   "folder and run the import again");
 }
 
 static enum rc objects_give(struct cursor *c, osm_object_fn fn, void *ctx, struct err *err)

@@ -167,7 +167,8 @@ static void gather_way(struct gather *g, int64_t id, bool is_ring)
 
 static bool is_ring_part(const struct osm_found *f, const struct osm_part *p)
 {
-    return f->form == OSM_FORM_AREA ? p->role == OSM_ROLE_RING : f->form == OSM_FORM_BUILDING && p->role == OSM_ROLE_OUTLINE;
+    return f->form == OSM_FORM_AREA ? p->role == OSM_ROLE_RING
+                                    : f->form == OSM_FORM_BUILDING && p->role == OSM_ROLE_OUTLINE;
 }
 
 /* A way listed twice counts once: the edge would close on itself. */
@@ -230,11 +231,11 @@ static bool place_rings(const struct gather *g, struct geo_geos *geos, struct os
     return true;
 }
 
-static void place_relation(const struct osm_job *job, const struct osm_found *f, struct geo_geos *geos, struct arena *mem,
-                           struct osm_place *out)
+static void place_relation(const struct osm_job *job, const struct osm_found *f, struct geo_geos *geos,
+                           struct arena *mem, struct osm_place *out)
 {
-    struct gather g = {.job = job, .mem = mem, .pieces = ARENA_NEW_N(mem, struct geo_piece, f->parts_n),
-                       .cloud = {.mem = mem}};
+    struct gather g = {
+        .job = job, .mem = mem, .pieces = ARENA_NEW_N(mem, struct geo_piece, f->parts_n), .cloud = {.mem = mem}};
     gather_parts(&g, f);
     if (g.pieces_n && place_rings(&g, geos, out))
         return;

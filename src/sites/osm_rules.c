@@ -15,7 +15,8 @@ enum rc osm_rules_new(struct str json, struct osm_rules **out, struct err *err)
 {
     struct osm_rules *r = mem_alloc(sizeof *r);
     arena_init(&r->mem);
-    enum rc rc = json_in_object(json.n ? json : asset_text("data/religious-features.json"), OSM_RULES_FILE_MAX, &r->doc, err);
+    enum rc rc =
+        json_in_object(json.n ? json : asset_text("data/religious-features.json"), OSM_RULES_FILE_MAX, &r->doc, err);
     if (rc != RC_OK)
         err_add(err, "religious features: ");
     if (rc == RC_OK)

@@ -32,9 +32,9 @@ bool osm_rules_has_key(const struct osm_rules *r, struct str key);
 
 /* Texts are borrowed from the rules. */
 struct osm_verdict {
-    bool is_read;         /* passes the first filter */
+    bool is_read; /* passes the first filter */
     bool is_site;
-    const char *reason;   /* why not, when read and no site */
+    const char *reason; /* why not, when read and no site */
     struct str class_code, kind, status;
     bool is_guarded;          /* the house rules hide it: data/house-rules.json */
     struct str religion_hint; /* what a building tells when no religion tag does; "" */

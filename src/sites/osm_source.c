@@ -80,7 +80,8 @@ static enum rc copy_stream(int from, int to, struct err *err)
         if (got <= 0)
             break;
         total += (uint64_t)got;
-        rc = total > SPOOL_MAX ? err_set(err, RC_TOO_LARGE, "the stream is over 1 TiB") : write_all(to, chunk, (size_t)got, err);
+        rc = total > SPOOL_MAX ? err_set(err, RC_TOO_LARGE, "the stream is over 1 TiB")
+                               : write_all(to, chunk, (size_t)got, err);
     }
     free(chunk);
     return rc;
@@ -112,7 +113,9 @@ static const struct {
     const char *what;
 } FOREIGN[] = {
     {"BZh", 3, "a bzip2 file; unpack it first"},
-    {"\xFD" "7zXZ", 5, "an xz file; unpack it first"},
+    {"\xFD"
+     "7zXZ",
+     5, "an xz file; unpack it first"},
     {"\x28\xB5\x2F\xFD", 4, "a Zstandard file; unpack it first"},
     {"PK\x03\x04", 4, "a zip archive; unpack it first"},
     {"\x04\x22\x4D\x18", 4, "an LZ4 file; unpack it first"},
@@ -169,8 +172,8 @@ static size_t threads_of(const struct osm_options *opt, enum osm_format format)
 
 static enum rc open_pbf(struct osm_source *s, struct err *err);
 
-enum rc osm_source_open(const char *path, enum osm_format format, const struct osm_options *opt, const struct site_sink *sink,
-                        struct osm_source **out, struct err *err)
+enum rc osm_source_open(const char *path, enum osm_format format, const struct osm_options *opt,
+                        const struct site_sink *sink, struct osm_source **out, struct err *err)
 {
     struct osm_source *s = mem_alloc(sizeof *s);
     s->fd = -1;
@@ -213,8 +216,8 @@ size_t osm_source_threads(const struct osm_source *s)
     return s->threads;
 }
 
-enum rc osm_source_resume(struct osm_source *s, const char *path, const struct osm_rules *rules, struct sha256 rules_digest,
-                          struct err *err)
+enum rc osm_source_resume(struct osm_source *s, const char *path, const struct osm_rules *rules,
+                          struct sha256 rules_digest, struct err *err)
 {
     if (s->format != OSM_FORMAT_PBF)
         return RC_OK;
@@ -308,7 +311,7 @@ struct pass {
     atomic_size_t failed;      /* least index that failed, SIZE_MAX none; later ones need not be done */
     atomic_bool is_wrong;      /* the guess */
     pthread_mutex_t lock;
-    struct err err;            /* of failed */
+    struct err err; /* of failed */
 };
 
 static void pass_fail(struct pass *p, size_t i, const struct err *err)
@@ -345,7 +348,8 @@ static enum rc blob_read(struct pass *p, size_t i, size_t worker, struct err *er
     struct recorder r = {p->fn, p->ctxs[worker], s->journal, &s->records[worker]};
     buf_clear(r.out);
     TRY(osm_pbf_scan(s->pbf, s->readers[worker], blob, p->want, on_recorded, &r, &p->seen[i], err));
-    struct journal_blob b = {.pass = p->number, .blob = blob, .kinds = p->seen[i].kinds, .seen = p->seen[i].of[p->kind]};
+    struct journal_blob b = {
+        .pass = p->number, .blob = blob, .kinds = p->seen[i].kinds, .seen = p->seen[i].of[p->kind]};
     return osm_journal_add(s->journal, &b, r.out, err);
 }
 

@@ -20,11 +20,12 @@ void osm_source_close(struct osm_source *s);
 MUST_CHECK enum rc osm_source_resume(struct osm_source *s, const char *path, const struct osm_rules *rules,
                                      struct sha256 rules_digest, struct err *err);
 uint64_t osm_source_resumed(const struct osm_source *s); /* blobs of all passes taken from the journal */
-size_t osm_source_threads(const struct osm_source *s); /* workers of a pass, >= 1 */
+size_t osm_source_threads(const struct osm_source *s);   /* workers of a pass, >= 1 */
 
 /* Hands the wanted objects of one kind to fn; worker w gets ctxs[w]. *seen tells of the kind.
  * *redo: the file is not in the order that was guessed; drop everything and begin again with the first pass. */
-MUST_CHECK enum rc osm_source_pass(struct osm_source *s, enum osm_kind kind, const struct osm_want *want, osm_object_fn fn,
-                                   void *const *ctxs, struct osm_seen *seen, bool *redo, struct err *err);
+MUST_CHECK enum rc osm_source_pass(struct osm_source *s, enum osm_kind kind, const struct osm_want *want,
+                                   osm_object_fn fn, void *const *ctxs, struct osm_seen *seen, bool *redo,
+                                   struct err *err);
 
 #endif

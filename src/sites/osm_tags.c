@@ -94,9 +94,17 @@ static bool language_write(struct str suffix, struct buf *b)
 static const struct {
     const char *said, *means;
 } LANGUAGES[] = {
-    {"zh_pinyin", "zh-Latn-pinyin"}, {"zh-pinyin", "zh-Latn-pinyin"}, {"ja_rm", "ja-Latn"},   {"ja-rm", "ja-Latn"},
-    {"ja_kana", "ja-Hrkt"},          {"ja_hira", "ja-Hira"},          {"ja-kana", "ja-Hrkt"}, {"ko_rm", "ko-Latn"},
-    {"ko-rm", "ko-Latn"},            {"be-x-old", "be-tarask"},       {"zh_zhuyin", "zh-Bopo"},
+    {"zh_pinyin", "zh-Latn-pinyin"},
+    {"zh-pinyin", "zh-Latn-pinyin"},
+    {"ja_rm", "ja-Latn"},
+    {"ja-rm", "ja-Latn"},
+    {"ja_kana", "ja-Hrkt"},
+    {"ja_hira", "ja-Hira"},
+    {"ja-kana", "ja-Hrkt"},
+    {"ko_rm", "ko-Latn"},
+    {"ko-rm", "ko-Latn"},
+    {"be-x-old", "be-tarask"},
+    {"zh_zhuyin", "zh-Bopo"},
 };
 
 enum { LANGUAGE_MAX = 35 }; /* bytes; RFC 5646, section 4.4.1 */
@@ -129,8 +137,8 @@ static const struct {
     const char *key;
     const char *mark; /* added to the language; NULL for the name itself */
 } NAME_KEYS[] = {
-    {"name", NULL},          {"alt_name", "x-alt"}, {"old_name", "x-old"},     {"official_name", "x-official"},
-    {"int_name", "x-int"},   {"loc_name", "x-loc"}, {"short_name", "x-short"}, {"nat_name", "x-nat"},
+    {"name", NULL},        {"alt_name", "x-alt"}, {"old_name", "x-old"},     {"official_name", "x-official"},
+    {"int_name", "x-int"}, {"loc_name", "x-loc"}, {"short_name", "x-short"}, {"nat_name", "x-nat"},
     {"reg_name", "x-reg"},
 };
 
@@ -197,8 +205,21 @@ static int name_compare(const void *a, const void *b)
 /* --- facts --------------------------------------------------------------------------------------------------------- */
 
 static const char *const FACT_KEYS[] = {
-    "religion", "denomination", "wikidata", "heritage", "heritage:operator", "ref:whc", "whc:ref", "whc:inscription_date",
-    "whc:id", "addr:country", "disputed", "place_of_worship", "social_facility", "historic", "building",
+    "religion",
+    "denomination",
+    "wikidata",
+    "heritage",
+    "heritage:operator",
+    "ref:whc",
+    "whc:ref",
+    "whc:inscription_date",
+    "whc:id",
+    "addr:country",
+    "disputed",
+    "place_of_worship",
+    "social_facility",
+    "historic",
+    "building",
 };
 
 bool osm_tag_is_kept(struct str key)
@@ -307,7 +328,8 @@ static void names_fill(const struct osm_tag *tags, size_t n, struct arena *mem, 
     d->names_n = names.n;
 }
 
-void osm_tags_fill(const struct osm_tag *tags, size_t n, const struct osm_verdict *v, struct arena *mem, struct site_draft *out)
+void osm_tags_fill(const struct osm_tag *tags, size_t n, const struct osm_verdict *v, struct arena *mem,
+                   struct site_draft *out)
 {
     names_fill(tags, n, mem, out);
     faith_fill(tags, n, v, mem, out);

@@ -42,7 +42,7 @@ struct search {
     pthread_t warming;
     bool is_warming;
     /* the writer's own */
-    struct arena mem;           /* of the touched sites */
+    struct arena mem; /* of the touched sites */
     struct touched *touched;
     size_t touched_n, touched_size;
     bool is_changed;
@@ -151,7 +151,8 @@ void search_stats(struct search *s, struct search_stats *out)
     struct view_now *v = view_get(s);
     *out = (struct search_stats){0};
     if (v) {
-        *out = (struct search_stats){v->base->image->sites, v->base->image->terms, v->base->image->map.n, v->touched, ""};
+        *out =
+            (struct search_stats){v->base->image->sites, v->base->image->terms, v->base->image->map.n, v->touched, ""};
         memcpy(out->revision, v->base->image->h->revision, sizeof out->revision);
     }
     view_drop(s, v);
@@ -162,8 +163,8 @@ void search_stats(struct search *s, struct search_stats *out)
 static struct site *site_copy(struct arena *mem, const struct site *from)
 {
     struct site *s = arena_copy(mem, from, sizeof *from);
-    struct str *texts[] = {&s->name, &s->class_code, &s->kind, &s->religion, &s->denomination, &s->country,
-                           &s->admin1, &s->heritage, &s->wikidata, &s->unesco, &s->status};
+    struct str *texts[] = {&s->name,   &s->class_code, &s->kind,     &s->religion, &s->denomination, &s->country,
+                           &s->admin1, &s->heritage,   &s->wikidata, &s->unesco,   &s->status};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         *texts[i] = str_copy(mem, *texts[i]);
     s->note = STR_NONE;
@@ -464,9 +465,8 @@ static enum rc give(struct asking *a, struct err *err)
     for (size_t i = 0; i < n && a->hits_n < a->opt->limit; i++)
         if (views[i] != VIEW_DENIED && !is_given(a, sites[i].public_id) &&
             (a->hits_n == 0 || a->found[i].score >= WEAKEST * a->hits[0].score))
-            a->hits[a->hits_n++] = (struct search_hit){sites[i], views[i],
-                                                       name_of(&sites[i], a->found[i].ordinal, a->opt->lang),
-                                                       a->found[i].score};
+            a->hits[a->hits_n++] = (struct search_hit){
+                sites[i], views[i], name_of(&sites[i], a->found[i].ordinal, a->opt->lang), a->found[i].score};
     return RC_OK;
 }
 
@@ -516,8 +516,8 @@ enum rc search_query(struct search *s, struct store *st, struct str text, const 
         return err_set(err, RC_BUSY, "The index of the search is being built; try again in a moment.");
     struct asking *a = ARENA_NEW(mem, struct asking);
     *a = (struct asking){.s = s, .st = st, .opt = opt, .mem = mem};
-    a->ask = (struct search_ask){.text = text, .has_near = opt->has_near, .near = opt->near,
-                                 .religion = opt->religion, .kind = opt->kind};
+    a->ask = (struct search_ask){
+        .text = text, .has_near = opt->has_near, .near = opt->near, .religion = opt->religion, .kind = opt->kind};
     a->hits = ARENA_NEW_N(mem, struct search_hit, opt->limit + 1);
     cut_query(s, text, mem, &a->cut);
     a->ask.cut = &a->cut;

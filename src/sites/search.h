@@ -19,9 +19,9 @@
 #include "sites/touched.h"
 
 enum {
-    SEARCH_TEXT_MAX = 200,    /* bytes of a query; longer ones are refused */
-    SEARCH_WORDS_MAX = 10,    /* words of a query that are looked at */
-    SEARCH_LIMIT_MAX = 50     /* hits of one query */
+    SEARCH_TEXT_MAX = 200, /* bytes of a query; longer ones are refused */
+    SEARCH_WORDS_MAX = 10, /* words of a query that are looked at */
+    SEARCH_LIMIT_MAX = 50  /* hits of one query */
 };
 
 /* --- building and following ------------------------------------------------------------------------------------ */

@@ -9,9 +9,9 @@
 #include <string.h>
 
 enum {
-    HAN_GRAM = 2,         /* characters of a piece: two Chinese characters say as much as a word */
+    HAN_GRAM = 2, /* characters of a piece: two Chinese characters say as much as a word */
     UNSPACED_GRAM = 3,
-    CUT_TEXT_MAX = 400,   /* bytes of a name that are looked at */
+    CUT_TEXT_MAX = 400, /* bytes of a name that are looked at */
     CUT_PIECES_MAX = 256,
     CACHE_WORDS = 1 << 17 /* transliterations remembered: words of names come again and again */
 };
@@ -22,7 +22,7 @@ struct cached {
 struct search_cutter {
     struct text_folder *folder;
     struct text_simplifier *simplifier;
-    struct arena mem; /* of the cache */
+    struct arena mem;     /* of the cache */
     struct cached *cache; /* open addressing, never over half full */
     size_t cached_n;
 };
@@ -93,8 +93,8 @@ static struct str mark_hyphens(struct str s, struct arena *mem)
     char *p = arena_alloc(mem, 3 * s.n + 1);
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
-        bool is_wide = i + 2 < s.n && s.p[i] == '\xe2' && s.p[i + 1] == '\x80' &&
-                       (s.p[i + 2] == '\x90' || s.p[i + 2] == '\x91');
+        bool is_wide =
+            i + 2 < s.n && s.p[i] == '\xe2' && s.p[i + 1] == '\x80' && (s.p[i + 2] == '\x90' || s.p[i + 2] == '\x91');
         if (s.p[i] != '-' && !is_wide) {
             p[n++] = s.p[i];
             continue;

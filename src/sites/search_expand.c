@@ -10,27 +10,27 @@
 #include "sites/search_rank_int.h"
 
 enum {
-    FUZZY_KEPT = 24,     /* terms of one word by sound */
-    FUZZY_LOOKED = 768,  /* terms compared by spelling for one word */
-    FUZZY_LEAST = 3,     /* letters of a word that may be misspelt */
-    PREFIX_LEAST = 3,    /* letters from which a finished word may stand for a longer one */
-    PHRASE_LEAST = 3,    /* bytes from which an unfinished phrase is looked up */
-    PHRASES_BEGUN = 6,   /* phrases that begin as the query does */
+    FUZZY_KEPT = 24,    /* terms of one word by sound */
+    FUZZY_LOOKED = 768, /* terms compared by spelling for one word */
+    FUZZY_LEAST = 3,    /* letters of a word that may be misspelt */
+    PREFIX_LEAST = 3,   /* letters from which a finished word may stand for a longer one */
+    PHRASE_LEAST = 3,   /* bytes from which an unfinished phrase is looked up */
+    PHRASES_BEGUN = 6,  /* phrases that begin as the query does */
     PHRASE_BYTES_MAX = 200,
     LINE_TERMS_MAX = 12
 };
-#define W_EXACT        1.0F
-#define W_LATIN        0.97F /* by way of a transliteration */
-#define W_JOINED       0.93F
-#define W_BEGUN        0.85F /* the word being typed */
-#define W_PART         0.75F /* a finished word that is the beginning of another */
-#define W_MEANT        0.85F /* by the vocabulary */
-#define W_MEANT_BEGUN  0.7F
-#define W_SOUND        0.85F /* less W_SOUND_EDITS times the share of letters that differ */
-#define W_SOUND_EDITS  0.7F
-#define W_NEAR         0.75F /* one consonant differs too */
-#define W_NEAR_EDITS   0.7F
-#define W_SOUND_BEGUN  0.72F
+#define W_EXACT       1.0F
+#define W_LATIN       0.97F /* by way of a transliteration */
+#define W_JOINED      0.93F
+#define W_BEGUN       0.85F /* the word being typed */
+#define W_PART        0.75F /* a finished word that is the beginning of another */
+#define W_MEANT       0.85F /* by the vocabulary */
+#define W_MEANT_BEGUN 0.7F
+#define W_SOUND       0.85F /* less W_SOUND_EDITS times the share of letters that differ */
+#define W_SOUND_EDITS 0.7F
+#define W_NEAR        0.75F /* one consonant differs too */
+#define W_NEAR_EDITS  0.7F
+#define W_SOUND_BEGUN 0.72F
 
 struct expanding {
     const struct search_image *im;
@@ -127,7 +127,8 @@ static void fuzzy_look(struct expanding *x, struct fuzzy *f, uint32_t term, bool
 static void sounds_look(struct expanding *x, struct fuzzy *f, uint64_t key, bool same_sound)
 {
     size_t i = search_sound_bound(x->im->sounds, x->im->sounds_n, key);
-    for (; i < x->im->sounds_n && search_sound_key(&x->im->sounds[i]) == key && f->looked < FUZZY_LOOKED; i++, f->looked++)
+    for (; i < x->im->sounds_n && search_sound_key(&x->im->sounds[i]) == key && f->looked < FUZZY_LOOKED;
+         i++, f->looked++)
         fuzzy_look(x, f, x->im->sounds[i].term, same_sound);
 }
 
@@ -135,7 +136,8 @@ static void sounds_look(struct expanding *x, struct fuzzy *f, uint64_t key, bool
 static void near_look(struct expanding *x, struct fuzzy *f, uint64_t key)
 {
     size_t i = search_sound_bound(x->im->near, x->im->near_n, key);
-    for (; i < x->im->near_n && search_sound_key(&x->im->near[i]) == key && f->looked < FUZZY_LOOKED; i++, f->looked++) {
+    for (; i < x->im->near_n && search_sound_key(&x->im->near[i]) == key && f->looked < FUZZY_LOOKED;
+         i++, f->looked++) {
         uint32_t at = x->im->near[i].term;
         if (at < x->im->sounds_n)
             sounds_look(x, f, search_sound_key(&x->im->sounds[at]), false);
@@ -148,7 +150,8 @@ static void begun_look(struct expanding *x, struct fuzzy *f, uint64_t key)
     uint64_t last = text_sound_last(key);
     char buf[SEARCH_TERM_MAX];
     size_t i = search_sound_bound(x->im->sounds, x->im->sounds_n, key), used;
-    for (unsigned n = 0; i < x->im->sounds_n && n < FUZZY_LOOKED && search_sound_key(&x->im->sounds[i]) <= last; i++, n++) {
+    for (unsigned n = 0; i < x->im->sounds_n && n < FUZZY_LOOKED && search_sound_key(&x->im->sounds[i]) <= last;
+         i++, n++) {
         struct str t = search_term_text(x->im, x->im->sounds[i].term, buf);
         unsigned most = edits_allowed(f->word.n);
         unsigned edits = text_edits_prefix(f->word, t, most, &used);
@@ -332,7 +335,8 @@ static void phrase_expand(struct expanding *x, struct str words, unsigned from, 
         struct str line = line_at(x->phrases, at), head, rest;
         str_cut(line, '\t', &head, &rest);
         bool is_whole = str_is_equal(head, words);
-        if (!is_whole && (!is_last || words.n < PHRASE_LEAST || begun++ == PHRASES_BEGUN || !str_starts_with(head, words)))
+        if (!is_whole &&
+            (!is_last || words.n < PHRASE_LEAST || begun++ == PHRASES_BEGUN || !str_starts_with(head, words)))
             break;
         line_expand(x, line, from, n, is_whole);
         at = (size_t)(line.p - x->phrases.p) + line.n + 1;
@@ -354,8 +358,7 @@ static void phrases_expand(struct expanding *x)
             memcpy(text + len, run.p, run.n);
             len += run.n;
             unsigned r = from + n - 1;
-            bool is_last = x->units_of_run[r] > 0 &&
-                           x->q->units[x->unit_of_run[r] + x->units_of_run[r] - 1].is_last;
+            bool is_last = x->units_of_run[r] > 0 && x->q->units[x->unit_of_run[r] + x->units_of_run[r] - 1].is_last;
             phrase_expand(x, (struct str){text, len}, from, n, is_last);
         }
     }

@@ -22,8 +22,9 @@ static enum rc check_header(struct file_map bytes, struct err *err)
     if (bytes.n < SEARCH_PAGE || memcmp(h->magic, SEARCH_MAGIC, sizeof h->magic) != 0)
         return err_set(err, RC_DAMAGED, "this is no image of the search");
     if (h->version != SEARCH_VERSION || h->byte_order != ATLAS_BYTE_ORDER)
-        return err_set(err, RC_DAMAGED, "the image is of version %u or another byte order; this program reads version %d",
-                       h->version, SEARCH_VERSION);
+        return err_set(err, RC_DAMAGED,
+                       "the image is of version %u or another byte order; this program reads version %d", h->version,
+                       SEARCH_VERSION);
     if (h->file_bytes != bytes.n)
         return err_set(err, RC_DAMAGED, "the image should have %llu bytes and has %zu",
                        (unsigned long long)h->file_bytes, bytes.n);

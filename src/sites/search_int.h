@@ -25,7 +25,7 @@ enum {
     SEARCH_REVISION_MAX = 63,
     SEARCH_TERM_MAX = 48,      /* bytes of a term; longer words are cut */
     SEARCH_NAMES_MAX = 60,     /* names of a site that are searched */
-    SEARCH_NAME_RUNS_MAX = 24,  /* runs of letters of a name, and words: a character of a run without spaces is one */
+    SEARCH_NAME_RUNS_MAX = 24, /* runs of letters of a name, and words: a character of a run without spaces is one */
     SEARCH_NAME_WORDS_MAX = 64,
     SEARCH_SITE_TERMS_MAX = 600,
     SEARCH_BLOCK_TERMS = 16,   /* terms under one beginning in the dictionary */
@@ -36,25 +36,27 @@ enum {
     SEARCH_GROUPS_MAX = 128,
     SEARCH_PHRASE_WORDS = 4
 };
-#define SEARCH_MAGIC "FANESRCH"
-#define SEARCH_NOWHERE INT32_MIN
-#define SEARCH_NONE UINT32_MAX
+#define SEARCH_MAGIC     "FANESRCH"
+#define SEARCH_NOWHERE   INT32_MIN
+#define SEARCH_NONE      UINT32_MAX
 #define SEARCH_SITES_MAX UINT32_C(0x7fffffff)
 #define SEARCH_TERMS_MAX (UINT32_C(1) << 30) /* two bits go with a term's number */
 
 /* Beginnings of terms that are no words. */
-#define SEARCH_IS_KIND "\x01k"
-#define SEARCH_IS_FAITH "\x01r"
+#define SEARCH_IS_KIND    "\x01k"
+#define SEARCH_IS_FAITH   "\x01r"
 #define SEARCH_IS_COUNTRY "\x01c"
-#define SEARCH_IS_ADMIN "\x01""a"
+#define SEARCH_IS_ADMIN                                                                                                \
+    "\x01"                                                                                                             \
+    "a"
 #define SEARCH_IS_GROUP "\x01w"
 
 enum search_section {
-    SS_SITES,     /* struct search_site */
-    SS_FORWARD,   /* per site: its names and their terms */
-    SS_BLOCKS,    /* uint32 per block of terms: where it begins in SS_TERMS */
-    SS_TERMS,     /* front-coded */
-    SS_INFO,      /* struct search_term */
+    SS_SITES,   /* struct search_site */
+    SS_FORWARD, /* per site: its names and their terms */
+    SS_BLOCKS,  /* uint32 per block of terms: where it begins in SS_TERMS */
+    SS_TERMS,   /* front-coded */
+    SS_INFO,    /* struct search_term */
     SS_POSTINGS,
     SS_TOPS,      /* struct search_top, by first term, longer ranges first */
     SS_TOP_SITES, /* uint32 */
@@ -84,10 +86,10 @@ _Static_assert(sizeof(struct search_header) <= SEARCH_PAGE, "the header is one p
 
 struct search_site {
     struct uuid id;
-    int32_t lat, lon; /* 1e-7 degree as the public may know it; SEARCH_NOWHERE */
-    uint32_t forward; /* into SS_FORWARD */
+    int32_t lat, lon;            /* 1e-7 degree as the public may know it; SEARCH_NOWHERE */
+    uint32_t forward;            /* into SS_FORWARD */
     uint8_t significance, names; /* 255ths; how many names */
-    uint16_t terms;   /* of all names and the attributes */
+    uint16_t terms;              /* of all names and the attributes */
 };
 struct search_term {
     uint32_t at; /* into SS_POSTINGS */

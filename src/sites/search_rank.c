@@ -12,25 +12,25 @@
 #include "sites/search_rank_int.h"
 
 enum {
-    SMALL_LIST = 4096,      /* postings: shorter lists are put together, longer ones are read where they lie */
-    UNIT_SITES_MAX = 32768, /* sites of one word's short lists together */
+    SMALL_LIST = 4096,       /* postings: shorter lists are put together, longer ones are read where they lie */
+    UNIT_SITES_MAX = 32768,  /* sites of one word's short lists together */
     RANGE_SITES_MAX = 16384, /* of one range of terms */
-    CURSORS_MAX = 24,       /* long lists of one word */
-    STEPS_MAX = 60000,      /* moves in the lists of all words, for all combinations that leave out as many of them */
-    ALL_MAX = 1536,         /* candidates with every word */
-    SOME_MAX = 512,         /* with all words but one; with one word */
-    ENOUGH = 256,           /* candidates with every word that make others needless */
-    NEAR_MAX = 1024,        /* near by */
+    CURSORS_MAX = 24,        /* long lists of one word */
+    STEPS_MAX = 60000,       /* moves in the lists of all words, for all combinations that leave out as many of them */
+    ALL_MAX = 1536,          /* candidates with every word */
+    SOME_MAX = 512,          /* with all words but one; with one word */
+    ENOUGH = 256,            /* candidates with every word that make others needless */
+    NEAR_MAX = 1024,         /* near by */
     CANDIDATES_MAX = 6144,
-    TABLE = 16384,          /* hash table of the candidates: never half full */
+    TABLE = 16384, /* hash table of the candidates: never half full */
     TERM_TABLE = 2048
 };
-#define LEAST_WEIGHT 0.1F /* words that count less do not choose candidates */
-#define LEAST_SCORE 0.2   /* of the words' weights that must be met */
-#define W_ATTRIBUTE 0.95F /* a word met by what the site is, not by its name */
+#define LEAST_WEIGHT 0.1F  /* words that count less do not choose candidates */
+#define LEAST_SCORE  0.2   /* of the words' weights that must be met */
+#define W_ATTRIBUTE  0.95F /* a word met by what the site is, not by its name */
 #define W_OTHER_NAME 0.85F /* by another of its names */
-#define W_BOTH 0.06F       /* more for a word that both the name and what the site is meet */
-#define UNMET 0.85         /* for each word that nothing meets */
+#define W_BOTH       0.06F /* more for a word that both the name and what the site is meet */
+#define UNMET        0.85  /* for each word that nothing meets */
 
 /* The sites of one unit: short lists in one array, long ones where they are. */
 struct unit_sites {
@@ -49,7 +49,7 @@ struct ranking {
     struct unit_sites units[QUERY_UNITS_MAX];
     uint32_t candidates[CANDIDATES_MAX];
     uint32_t candidates_n;
-    uint32_t table[TABLE]; /* 1 + site */
+    uint32_t table[TABLE];           /* 1 + site */
     uint16_t term_table[TERM_TABLE]; /* 1 + option of one term, chained by next */
     uint16_t next[QUERY_OPTIONS_MAX];
     uint16_t ranges[QUERY_OPTIONS_MAX];

@@ -6,7 +6,8 @@
 #include "sites/sites_int.h"
 
 static const struct store_sql HIT_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.public_id = ?1"};
-static const struct store_sql HIDDEN_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.visibility <> 0 AND s.visibility = 2 "
+static const struct store_sql HIDDEN_SQL = {"SELECT " SITE_ROW
+                                            " FROM site s WHERE s.visibility <> 0 AND s.visibility = 2 "
                                             "AND s.status <> 'gone' AND s.status <> 'merged' AND (s.search LIKE ?1 "
                                             "ESCAPE '\\' OR (?2 <> '' AND s.search LIKE ?2 ESCAPE '\\')) LIMIT ?3"};
 static const struct store_sql AREAS_SQL = {
@@ -77,8 +78,8 @@ static enum rc hidden_read(struct store_tx *tx, void *ctx, struct err *err)
 }
 
 /* The two longest words decide: that all of them stand somewhere is the ranking's to judge. */
-enum rc search_store_hidden(struct store *st, const struct viewer *viewer, const struct str *words, size_t n, size_t most,
-                            sites_each_fn fn, void *ctx, struct err *err)
+enum rc search_store_hidden(struct store *st, const struct viewer *viewer, const struct str *words, size_t n,
+                            size_t most, sites_each_fn fn, void *ctx, struct err *err)
 {
     struct arena mem;
     struct str longest[2] = {{0}};

@@ -15,13 +15,13 @@
 #include "wire/json_in.h"
 
 enum { WORDS_BYTES_MAX = 1 << 20, TABLE = 1 << 13, WORDS_MAX = TABLE / 2, PHRASE_BYTES_MAX = 200 };
-#define WORDS_ASSET "data/search/words.json"
+#define WORDS_ASSET    "data/search/words.json"
 #define COUNTRY_WEIGHT 0.7
 
 /* Spoken by four in five people, and the languages of most sites. */
 static const char *const LANGUAGES[] = {"en", "ar", "zh", "zh_Hant", "fr", "ru", "es", "de", "it", "pt", "nl", "pl",
-                                        "cs", "hu", "ro", "el", "tr", "fa", "ur", "he", "hi", "bn", "ta", "te",
-                                        "th", "vi", "id", "ms", "ja", "ko", "uk", "sv", "da", "fi", "sw", "am"};
+                                        "cs", "hu", "ro", "el",      "tr", "fa", "ur", "he", "hi", "bn", "ta", "te",
+                                        "th", "vi", "id", "ms",      "ja", "ko", "uk", "sv", "da", "fi", "sw", "am"};
 
 struct group {
     struct str id, term;
@@ -29,7 +29,7 @@ struct group {
     struct str terms; /* the group's own, those of its kinds and faiths, parted by tabs */
 };
 struct entry {
-    struct str phrase; /* folded words, one space between; "" free */
+    struct str phrase;  /* folded words, one space between; "" free */
     uint64_t groups[2]; /* a bit each */
 };
 struct search_words {

@@ -197,8 +197,12 @@ static void forward_site(struct write *w, uint32_t *last, uint32_t number, struc
     struct record_head head;
     memcpy(&head, b->record, sizeof head);
     uint64_t at = stream_at(w->s) - w->target.h.sections[SS_FORWARD].at;
-    *out = (struct search_site){.id = head.id, .lat = head.lat, .lon = head.lon, .forward = (uint32_t)at,
-                                .names = (uint8_t)head.names, .terms = head.terms};
+    *out = (struct search_site){.id = head.id,
+                                .lat = head.lat,
+                                .lon = head.lon,
+                                .forward = (uint32_t)at,
+                                .names = (uint8_t)head.names,
+                                .terms = head.terms};
     for (unsigned i = 0; i < head.names; i++) {
         struct record_name name;
         memcpy(&name, p, sizeof name);
@@ -411,7 +415,8 @@ static enum rc lists_write(struct write *w, uint32_t first, uint32_t end, const 
 static enum rc postings_passes(struct write *w, const struct search_image *im, struct tops *tops)
 {
     uint32_t terms = (uint32_t)w->b->terms_n;
-    uint32_t *starts = mem_array((size_t)terms + 1, sizeof *starts), *filled = mem_array((size_t)terms + 1, sizeof *filled);
+    uint32_t *starts = mem_array((size_t)terms + 1, sizeof *starts),
+             *filled = mem_array((size_t)terms + 1, sizeof *filled);
     enum rc rc = RC_OK;
     for (uint32_t first = 0, end; first < terms && rc == RC_OK; first = end) {
         uint32_t n = 0;
@@ -619,8 +624,8 @@ static void write_by_cell(struct write *w, const struct search_image *im)
     struct cell_row *rows = mem_array(im->sites + 1, sizeof *rows);
     for (uint32_t i = 0; i < im->sites; i++)
         if (im->site[i].lat != SEARCH_NOWHERE)
-            rows[n++] = (struct cell_row){
-                geo_cell_of((struct geo_point){im->site[i].lat * 1e-7, im->site[i].lon * 1e-7}), i};
+            rows[n++] =
+                (struct cell_row){geo_cell_of((struct geo_point){im->site[i].lat * 1e-7, im->site[i].lon * 1e-7}), i};
     qsort(rows, n, sizeof *rows, by_cell);
     section_begin(w->s, SS_BY_CELL);
     for (size_t i = 0; i < n; i++)
@@ -648,8 +653,10 @@ static enum rc write_orders(struct write *w)
 
 static enum rc write_all(struct write *w, struct str phrases)
 {
-    w->target.h = (struct search_header){.version = SEARCH_VERSION, .byte_order = ATLAS_BYTE_ORDER,
-                                         .sites = w->b->sites_n, .terms = w->b->terms_n,
+    w->target.h = (struct search_header){.version = SEARCH_VERSION,
+                                         .byte_order = ATLAS_BYTE_ORDER,
+                                         .sites = w->b->sites_n,
+                                         .terms = w->b->terms_n,
                                          .words_hash = search_words_hash()};
     memcpy(w->target.h.magic, SEARCH_MAGIC, sizeof w->target.h.magic);
     static const unsigned char page[SEARCH_PAGE];

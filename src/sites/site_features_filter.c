@@ -49,7 +49,8 @@ enum rc features_check(const struct cql *filter, struct err *err)
         return RC_OK;
     if (!property_find(filter->property))
         return err_set(err, RC_INVALID,
-                       "filter, byte %zu: there is no property '" STR_FMT "' to ask for; there are faith, kind and name",
+                       "filter, byte %zu: there is no property '" STR_FMT
+                       "' to ask for; there are faith, kind and name",
                        filter->at, STR_ARG(str_clip(filter->property, 40)));
     return values_check(filter, err);
 }
@@ -116,9 +117,10 @@ static void arg_add(struct features_sql *q, struct str text)
 
 static void predicate_add(struct features_sql *q, const struct cql *c)
 {
-    static const char *const SIGNS[] = {[CQL_EQUAL] = " = ",        [CQL_NOT_EQUAL] = " <> ", [CQL_LESS] = " < ",
-                                        [CQL_LESS_EQUAL] = " <= ",  [CQL_GREATER] = " > ",    [CQL_GREATER_EQUAL] = " >= ",
-                                        [CQL_LIKE] = " LIKE ",      [CQL_IN] = " IN (",       [CQL_IS_NULL] = " IS NULL"};
+    static const char *const SIGNS[] = {
+        [CQL_EQUAL] = " = ",       [CQL_NOT_EQUAL] = " <> ", [CQL_LESS] = " < ",
+        [CQL_LESS_EQUAL] = " <= ", [CQL_GREATER] = " > ",    [CQL_GREATER_EQUAL] = " >= ",
+        [CQL_LIKE] = " LIKE ",     [CQL_IN] = " IN (",       [CQL_IS_NULL] = " IS NULL"};
     bool is_glob = c->op == CQL_LIKE && q->engine == STORE_SQLITE;
     buf_printf(&q->text, "(%s%s%s", c->is_negated ? "NOT " : "", property_find(c->property)->column,
                is_glob ? " GLOB " : SIGNS[c->op]);

@@ -17,8 +17,7 @@
 enum { SITE_ROW_COLUMNS = 28, SITE_ROW_NAMES = SITE_ROW_COLUMNS - 1 };
 /* Whether the country of `site s` is closed. Both parts are constants of the statement: with no closed country it costs
  * nothing per row. Every statement for the public that goes by shown_cell says NOT of it. */
-#define SITE_IS_CLOSED                                                                                                 \
-    "(EXISTS (SELECT 1 FROM country_closed) AND s.country IN (SELECT iso2 FROM country_closed))"
+#define SITE_IS_CLOSED "(EXISTS (SELECT 1 FROM country_closed) AND s.country IN (SELECT iso2 FROM country_closed))"
 
 /* Texts are copied into mem. The true place: ask sites_view next. */
 struct site sites_row(struct store_rows *rows, bool want_names, struct arena *mem);

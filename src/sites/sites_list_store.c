@@ -20,10 +20,10 @@
 #define SHOWN_BOX BOX("COALESCE(s.shown_lat, s.lat)", "COALESCE(s.shown_lon, s.lon)")
 #define TRUE_BOX  BOX("s.lat", "s.lon")
 #define SHOWN_KEY " s.shown_cell BETWEEN ?1 AND ?2 AND (s.shown_cell, s.id) > (?3, ?4)"
-#define OPEN " AND NOT " SITE_IS_CLOSED
-#define GUARDED                                                                                                        \
-    " s.visibility <> 0 AND s.visibility <= ?15 AND s.status NOT IN ('gone', 'merged') AND s.cell BETWEEN ?1 AND ?2 AND (s.cell, "     \
-    "s.id) > "                                                                                                         \
+#define OPEN      " AND NOT " SITE_IS_CLOSED
+#define GUARDED                                                                                                                    \
+    " s.visibility <> 0 AND s.visibility <= ?15 AND s.status NOT IN ('gone', 'merged') AND s.cell BETWEEN ?1 AND ?2 AND (s.cell, " \
+    "s.id) > "                                                                                                                     \
     "(?3, ?4)"
 
 static const struct store_sql SHOWN_SQL = {"SELECT " SITE_ROW ", s.shown_cell AS k FROM site s WHERE" SHOWN_KEY

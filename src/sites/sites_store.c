@@ -82,9 +82,8 @@ static const struct store_sql BY_PUBLIC_ID_SQL = {"SELECT " SITE_ROW
 static const struct store_sql BY_CODE_SQL = {
     "SELECT " SITE_ROW " FROM site s WHERE s.id IN " SHOWN_FOR("m.public_id >= ?1 AND m.public_id <= ?2") " LIMIT 2"};
 static const struct store_sql BY_ID_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.id = " SHOWN_FOR("m.id = ?1")};
-static const struct store_sql BY_EXTERNAL_SQL = {
-    "SELECT " SITE_ROW " FROM site s WHERE s.id IN " SHOWN_FOR(
-        "m.id IN (SELECT r.site FROM source o JOIN site_source r ON r.source = o.id AND r.external_id = ?1)") " LIMIT 2"};
+static const struct store_sql BY_EXTERNAL_SQL = {"SELECT " SITE_ROW " FROM site s WHERE s.id IN " SHOWN_FOR(
+    "m.id IN (SELECT r.site FROM source o JOIN site_source r ON r.source = o.id AND r.external_id = ?1)") " LIMIT 2"};
 
 struct find {
     const struct viewer *viewer;
@@ -121,7 +120,8 @@ static enum rc find_read(struct store_tx *tx, void *ctx, struct err *err)
     while (store_next(rows)) {
         struct site s = sites_row(rows, true, f->mem);
         met++;
-        if (sites_view(f->viewer, &s) != VIEW_DENIED && f->n++ == 0) /* what is denied is not there: not in doubt, either */
+        if (sites_view(f->viewer, &s) != VIEW_DENIED &&
+            f->n++ == 0) /* what is denied is not there: not in doubt, either */
             *f->site = s;
     }
     TRY(store_finish(rows, err));
@@ -261,7 +261,8 @@ enum rc sites_footprint(struct store *st, const struct site *site, struct arena 
 /* ---- the number of the last change ---- */
 
 static const struct store_sql CHANGE_SQL = {"SELECT COALESCE(MAX(seq), 0) FROM site_change"};
-static const struct store_sql PUBLIC_COUNT_SQL = {"SELECT count(*) FROM site s WHERE s.shown_cell >= 0 AND NOT " SITE_IS_CLOSED};
+static const struct store_sql PUBLIC_COUNT_SQL = {
+    "SELECT count(*) FROM site s WHERE s.shown_cell >= 0 AND NOT " SITE_IS_CLOSED};
 
 struct state {
     int64_t count, change;

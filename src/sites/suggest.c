@@ -16,8 +16,11 @@ static enum rc receive_fn(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct receive *r = ctx;
     bool is_new;
-    struct ledger_event ev = {.action = "suggestion.receive", .object_kind = "suggestion", .object = r->row.id,
-                              .at = r->row.received, .digest = r->digest};
+    struct ledger_event ev = {.action = "suggestion.receive",
+                              .object_kind = "suggestion",
+                              .object = r->row.id,
+                              .at = r->row.received,
+                              .digest = r->digest};
     TRY(suggest_store_insert(tx, &r->row, &is_new, err));
     return is_new ? ledger_append(tx, &ev, err) : RC_OK;
 }
@@ -42,8 +45,12 @@ enum rc suggest_receive(struct store *st, struct vault *v, const struct suggesti
     TRY(suggest_check(draft, words, err));
     receipt_bits(v, key, bits);
     struct instant now = clock_now();
-    r.row = (struct suggestion_row){.id = uuid_v7(now), .public_id = uuid_random(), .received = now, .updated = now,
-                                    .state = STR("received"), .is_urgent = draft->wants_hidden,
+    r.row = (struct suggestion_row){.id = uuid_v7(now),
+                                    .public_id = uuid_random(),
+                                    .received = now,
+                                    .updated = now,
+                                    .state = STR("received"),
+                                    .is_urgent = draft->wants_hidden,
                                     .receipt_hash = vault_keyed_hash(v, "suggestion.receipt", bits, sizeof bits)};
     TRY(vault_seal(v, r.row.id, suggest_content_write(draft, mem), mem, &r.row.cipher, &r.row.key_slot, err));
     r.digest = sha256_of(r.row.cipher.p, r.row.cipher.n);
@@ -85,8 +92,11 @@ static enum rc item_of(struct vault *v, const struct suggestion_row *row, struct
                        struct err *err)
 {
     struct str plain;
-    *out = (struct suggestion){.public_id = row->public_id, .state = row->state, .received = row->received,
-                               .updated = row->updated, .is_urgent = row->is_urgent};
+    *out = (struct suggestion){.public_id = row->public_id,
+                               .state = row->state,
+                               .received = row->received,
+                               .updated = row->updated,
+                               .is_urgent = row->is_urgent};
     enum rc rc = vault_unseal(v, row->id, row->key_slot, row->cipher, mem, &plain, err);
     out->is_erased = rc == RC_NOT_FOUND; /* its key was destroyed: nothing to show, and that is right */
     if (out->is_erased)
@@ -105,7 +115,8 @@ enum rc suggest_list(struct store_tx *tx, struct vault *v, const struct viewer *
         return err_set(err, RC_DENIED, "suggestions are for reviewers");
     if (limit == 0 || limit > SUGGEST_PAGE_MAX)
         limit = SUGGEST_PAGE_MAX;
-    TRY(suggest_store_list(tx, state.n ? state : STR("received"), cursor, limit + 1, mem, &rows, &n, &page.matched, err));
+    TRY(suggest_store_list(tx, state.n ? state : STR("received"), cursor, limit + 1, mem, &rows, &n, &page.matched,
+                           err));
     if (n > limit) {
         n = limit;
         page.next = suggest_store_cursor(&rows[n - 1], mem);

@@ -25,15 +25,15 @@
 #define SUGGEST_ATTRIBUTION "Suggestions from the public, reviewed"
 
 enum {
-    SUGGEST_TEXT_MAX = 4000,   /* characters */
-    SUGGEST_NOTE_MAX = 500,    /* characters of the note a site shows */
+    SUGGEST_TEXT_MAX = 4000, /* characters */
+    SUGGEST_NOTE_MAX = 500,  /* characters of the note a site shows */
     SUGGEST_NAMES_MAX = 20,
-    SUGGEST_NAME_MAX = 200,    /* characters */
-    SUGGEST_LANG_MAX = 35,     /* bytes of a language tag, RFC 5646 section 4.4.1 */
+    SUGGEST_NAME_MAX = 200, /* characters */
+    SUGGEST_LANG_MAX = 35,  /* bytes of a language tag, RFC 5646 section 4.4.1 */
     SUGGEST_DENOMINATION_MAX = 100,
     SUGGEST_REASON_MAX = 1000, /* bytes */
     SUGGEST_PAGE_MAX = 100,
-    SUGGEST_SITE_MAX = 64,     /* bytes of an id or code */
+    SUGGEST_SITE_MAX = 64, /* bytes of an id or code */
     SUGGEST_CONTENT_MAX = 256 << 10
 };
 

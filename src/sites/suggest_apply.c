@@ -33,8 +33,8 @@ static bool has_field(const struct suggestion_draft *d)
 
 static void fields_of(const struct suggestion_draft *d, struct community_fields *out)
 {
-    *out = (struct community_fields){d->names, d->names_n, d->religion, d->kind, d->denomination,
-                                     d->status, d->note, d->has_place, d->lat_deg, d->lon_deg};
+    *out = (struct community_fields){d->names,  d->names_n, d->religion,  d->kind,    d->denomination,
+                                     d->status, d->note,    d->has_place, d->lat_deg, d->lon_deg};
     if (d->is_closed && d->status.n == 0)
         out->status = STR("disused");
 }
@@ -118,9 +118,17 @@ static void fields_over(const struct community_fields *now, const struct communi
 
 static struct site_draft draft_of(const struct community *c, const struct community_fields *f)
 {
-    struct site_draft d = {.external_id = c->key, .kind = f->kind, .religion = f->religion, .status = f->status,
-                           .denomination = f->denomination, .note = f->note, .names = f->names, .names_n = f->names_n,
-                           .has_place = f->has_place, .lat_deg = f->lat_deg, .lon_deg = f->lon_deg,
+    struct site_draft d = {.external_id = c->key,
+                           .kind = f->kind,
+                           .religion = f->religion,
+                           .status = f->status,
+                           .denomination = f->denomination,
+                           .note = f->note,
+                           .names = f->names,
+                           .names_n = f->names_n,
+                           .has_place = f->has_place,
+                           .lat_deg = f->lat_deg,
+                           .lon_deg = f->lon_deg,
                            .is_unverified = true};
     d.class_code = vocab_class_of_kind(c->words, f->kind);
     if (d.class_code.n == 0)
@@ -169,8 +177,12 @@ static enum rc release_close(struct store_tx *tx, struct release_row *r, const s
     r->read = r->sites = 1;
     r->added = b->added;
     r->updated = b->updated;
-    struct ledger_event ev = {.action = "release.close", .object_kind = "release", .object = r->id, .actor = b->actor,
-                              .at = r->finished, .digest = import_release_digest(r)};
+    struct ledger_event ev = {.action = "release.close",
+                              .object_kind = "release",
+                              .object = r->id,
+                              .actor = b->actor,
+                              .at = r->finished,
+                              .digest = import_release_digest(r)};
     TRY(community_store_release_close(tx, r, err));
     return ledger_append(tx, &ev, err);
 }
@@ -179,9 +191,15 @@ static enum rc release_close(struct store_tx *tx, struct release_row *r, const s
 static enum rc record_write(struct store_tx *tx, const struct community *c, struct import_item *it,
                             struct release_row *release, struct uuid actor, struct err *err)
 {
-    struct import_batch b = {.items = it, .n = 1, .number = 1, .release = release, .actor = actor, .now = release->started,
+    struct import_batch b = {.items = it,
+                             .n = 1,
+                             .number = 1,
+                             .release = release,
+                             .actor = actor,
+                             .now = release->started,
                              .visibility = uuid_is_nil(c->site) ? VISIBILITY_PUBLIC : VISIBILITY_HIDDEN,
-                             .guard = c->guard, .by_cell = &it};
+                             .guard = c->guard,
+                             .by_cell = &it};
     b.added = it->act == IMPORT_ADD;
     b.updated = it->act == IMPORT_UPDATE;
     b.by_cell_n = (size_t)b.added;
@@ -205,8 +223,12 @@ static enum rc join_to_site(struct store_tx *tx, const struct community *c, stru
     TRY(join_pair_of(tx, c->site, record, mem, &found, &p, err));
     if (!found) {
         bool is_turned = memcmp(c->site.b, record.b, sizeof record.b) > 0;
-        p = (struct join_pair){.id = uuid_v7(now), .public_id = uuid_random(), .a = is_turned ? record : c->site,
-                               .b = is_turned ? c->site : record, .score = 1, .reasons = STR("[]")};
+        p = (struct join_pair){.id = uuid_v7(now),
+                               .public_id = uuid_random(),
+                               .a = is_turned ? record : c->site,
+                               .b = is_turned ? c->site : record,
+                               .score = 1,
+                               .reasons = STR("[]")};
     }
     p.state = STR("joined");
     p.account = actor;

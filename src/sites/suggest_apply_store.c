@@ -31,12 +31,16 @@ enum rc community_store_source(struct store_tx *tx, struct instant now, struct u
 enum rc community_store_release_open(struct store_tx *tx, const struct release_row *r, struct err *err)
 {
     static const struct store_sql SQL = {
-        .common = "INSERT INTO source_release (id, source, label, format, digest, state, started_us, finished_us, read_n,"
-                  " sites_n, added_n, updated_n, unchanged_n, gone_n, rejected_n)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, NULL, 0, 0, 0, 0, 0, 0, 0)"};
-    struct store_arg args[] = {SA_UUID(r->id),        SA_UUID(r->source),
-                               SA_TEXT(r->label),     SA_TEXT(r->format),
-                               SA_BLOB(r->digest.b, sizeof r->digest.b), SA_TIME(r->started)};
+        .common =
+            "INSERT INTO source_release (id, source, label, format, digest, state, started_us, finished_us, read_n,"
+            " sites_n, added_n, updated_n, unchanged_n, gone_n, rejected_n)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, NULL, 0, 0, 0, 0, 0, 0, 0)"};
+    struct store_arg args[] = {SA_UUID(r->id),
+                               SA_UUID(r->source),
+                               SA_TEXT(r->label),
+                               SA_TEXT(r->format),
+                               SA_BLOB(r->digest.b, sizeof r->digest.b),
+                               SA_TIME(r->started)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
 
@@ -45,8 +49,8 @@ enum rc community_store_release_close(struct store_tx *tx, const struct release_
     static const struct store_sql SQL = {
         .common = "UPDATE source_release SET state = ?2, finished_us = ?3, read_n = ?4, sites_n = ?5, added_n = ?6,"
                   " updated_n = ?7 WHERE id = ?1"};
-    struct store_arg args[] = {SA_UUID(r->id),     SA_TEXT(r->state), SA_TIME(r->finished), SA_INT(r->read),
-                               SA_INT(r->sites),   SA_INT(r->added),  SA_INT(r->updated)};
+    struct store_arg args[] = {SA_UUID(r->id),   SA_TEXT(r->state), SA_TIME(r->finished), SA_INT(r->read),
+                               SA_INT(r->sites), SA_INT(r->added),  SA_INT(r->updated)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
 

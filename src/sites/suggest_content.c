@@ -128,8 +128,9 @@ enum rc suggest_check(const struct suggestion_draft *d, const struct vocab *word
     if (d->site.n == 0 && (d->is_closed || d->is_not_religious || d->wants_hidden))
         return err_set(err, RC_INVALID, "/site: missing: say which site is meant");
     if (!says_something(d))
-        return err_set(err, RC_INVALID, d->site.n ? "/changes: nothing is said; give a change or a text"
-                                                  : "/changes/names: a missing site needs a name, or a text that tells of it");
+        return err_set(err, RC_INVALID,
+                       d->site.n ? "/changes: nothing is said; give a change or a text"
+                                 : "/changes/names: a missing site needs a name, or a text that tells of it");
     return RC_OK;
 }
 

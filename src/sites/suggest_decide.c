@@ -62,7 +62,7 @@ static enum rc hide(struct deciding *d, struct err *err)
     if (!d->draft.wants_hidden && !d->draft.is_not_religious)
         return RC_OK;
     struct visibility_change c = {.site = d->site->id, .to = VISIBILITY_HIDDEN};
-    c.reason = d->said->reason.n                ? d->said->reason
+    c.reason = d->said->reason.n       ? d->said->reason
                : d->draft.wants_hidden ? STR("a suggestion from the public, accepted: to be hidden")
                                        : STR("a suggestion from the public, accepted: not a religious site");
     enum rc rc = visibility_set(d->st, &c, d->viewer, &done, err);
@@ -75,8 +75,12 @@ static enum rc decide_fn(struct store_tx *tx, void *ctx, struct err *err)
 {
     struct deciding *d = ctx;
     struct instant now = clock_now();
-    struct suggestion_decision_row row = {.id = d->decision_id, .suggestion = d->row.id, .account = d->viewer->account,
-                                          .at = now, .cipher = d->cipher, .key_slot = d->key_slot,
+    struct suggestion_decision_row row = {.id = d->decision_id,
+                                          .suggestion = d->row.id,
+                                          .account = d->viewer->account,
+                                          .at = now,
+                                          .cipher = d->cipher,
+                                          .key_slot = d->key_slot,
                                           .state = d->said->accept ? STR("accepted") : STR("rejected")};
     d->made = (struct uuid){{0}};
     if (d->said->accept && d->site) {
@@ -87,8 +91,10 @@ static enum rc decide_fn(struct store_tx *tx, void *ctx, struct err *err)
         TRY(community_write(tx, d->change, d->viewer->account, now, &row.site, &d->made, err));
     TRY(suggest_store_decide(tx, &row, err));
     struct ledger_event ev = {.action = d->said->accept ? "suggestion.accept" : "suggestion.reject",
-                              .object_kind = "suggestion_decision", .object = d->decision_id,
-                              .actor = d->viewer->account, .at = now,
+                              .object_kind = "suggestion_decision",
+                              .object = d->decision_id,
+                              .actor = d->viewer->account,
+                              .at = now,
                               .digest = sha256_of(d->cipher.n ? d->cipher.p : "", d->cipher.n)};
     return ledger_append(tx, &ev, err);
 }
@@ -125,8 +131,8 @@ enum rc suggest_decide(struct store *st, struct vault *v, const struct viewer *v
                        const struct suggestion_decision *decision, struct uuid *site, struct err *err)
 {
     struct arena mem;
-    struct deciding d = {.st = st, .v = v, .viewer = viewer, .said = decision, .mem = &mem,
-                         .row = {.public_id = public_id}};
+    struct deciding d = {
+        .st = st, .v = v, .viewer = viewer, .said = decision, .mem = &mem, .row = {.public_id = public_id}};
     TRY(check(viewer, decision, err));
     arena_init(&mem);
     d.decision_id = uuid_v7(clock_now());

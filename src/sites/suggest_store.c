@@ -10,17 +10,22 @@
 
 enum rc suggest_store_insert(struct store_tx *tx, const struct suggestion_row *r, bool *is_new, struct err *err)
 {
-    static const struct store_sql SQL = {
-        .common = "INSERT INTO suggestion (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-                  " ON CONFLICT (receipt_hash) DO NOTHING"};
+    static const struct store_sql SQL = {.common = "INSERT INTO suggestion (" COLUMNS
+                                                   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+                                                   " ON CONFLICT (receipt_hash) DO NOTHING"};
     static const struct store_sql OUTBOX = {
         .common = "INSERT INTO outbox (id, topic, object, at_us) VALUES (?1, 'suggestion.received', ?2, ?3)"};
     struct uuid outbox = uuid_v7(r->received);
     int64_t changed;
-    struct store_arg args[] = {SA_UUID(r->id),          SA_UUID(r->public_id),
+    struct store_arg args[] = {SA_UUID(r->id),
+                               SA_UUID(r->public_id),
                                SA_BLOB(r->receipt_hash.b, sizeof r->receipt_hash.b),
-                               SA_TIME(r->received),    SA_TIME(r->updated), SA_TEXT(r->state),
-                               SA_INT(r->is_urgent),    SA_BLOB(r->cipher.p, r->cipher.n), SA_INT(r->key_slot)};
+                               SA_TIME(r->received),
+                               SA_TIME(r->updated),
+                               SA_TEXT(r->state),
+                               SA_INT(r->is_urgent),
+                               SA_BLOB(r->cipher.p, r->cipher.n),
+                               SA_INT(r->key_slot)};
     TRY(store_exec(tx, &SQL, args, SA_N(args), &changed, err));
     *is_new = changed == 1;
     if (!*is_new)
@@ -32,8 +37,10 @@ enum rc suggest_store_insert(struct store_tx *tx, const struct suggestion_row *r
 static void row_read(struct store_rows *rows, struct arena *mem, struct suggestion_row *out)
 {
     struct str hash = store_blob(rows, 2);
-    *out = (struct suggestion_row){.id = store_uuid(rows, 0), .public_id = store_uuid(rows, 1),
-                                   .received = {store_int(rows, 3)}, .updated = {store_int(rows, 4)}};
+    *out = (struct suggestion_row){.id = store_uuid(rows, 0),
+                                   .public_id = store_uuid(rows, 1),
+                                   .received = {store_int(rows, 3)},
+                                   .updated = {store_int(rows, 4)}};
     if (hash.n == sizeof out->receipt_hash.b)
         memcpy(out->receipt_hash.b, hash.p, hash.n);
     out->state = str_copy(mem, store_text(rows, 5));
@@ -51,11 +58,12 @@ static enum rc one(struct store_tx *tx, const struct store_sql *sql, struct stor
     if (found)
         row_read(rows, mem, out);
     TRY(store_finish(rows, err));
-    return found ? RC_OK : err_set(err, RC_NOT_FOUND, "no such suggestion; if it was by receipt, check for a typing error");
+    return found ? RC_OK
+                 : err_set(err, RC_NOT_FOUND, "no such suggestion; if it was by receipt, check for a typing error");
 }
 
-enum rc suggest_store_by_receipt(struct store_tx *tx, struct sha256 hash, struct arena *mem,
-                                 struct suggestion_row *out, struct err *err)
+enum rc suggest_store_by_receipt(struct store_tx *tx, struct sha256 hash, struct arena *mem, struct suggestion_row *out,
+                                 struct err *err)
 {
     static const struct store_sql SQL = {.common = "SELECT " COLUMNS " FROM suggestion WHERE receipt_hash = ?1"};
     return one(tx, &SQL, SA_BLOB(hash.b, sizeof hash.b), mem, out, err);
@@ -96,8 +104,9 @@ static enum rc slice_read(struct store_tx *tx, const struct store_arg *args, siz
                           struct suggestion_row *out, size_t *n, struct err *err)
 {
     static const struct store_sql PAGE = {
-        .common = "SELECT " COLUMNS " FROM suggestion WHERE state = ?1 AND is_urgent = ?2 AND (received_us, id) > (?3, ?4)"
-                  " ORDER BY received_us, id LIMIT ?5"};
+        .common =
+            "SELECT " COLUMNS " FROM suggestion WHERE state = ?1 AND is_urgent = ?2 AND (received_us, id) > (?3, ?4)"
+            " ORDER BY received_us, id LIMIT ?5"};
     struct store_rows *rows;
     TRY(store_query(tx, &PAGE, args, 5, &rows, err));
     while (*n < limit && store_next(rows))

@@ -12,12 +12,14 @@ int visibility_rank(enum visibility v, int64_t coarse_m)
 {
     int step = 0;
     switch (v) {
-    case VISIBILITY_PUBLIC: return 0;
+    case VISIBILITY_PUBLIC:
+        return 0;
     case VISIBILITY_COARSE:
         while (step < POLICY_PRECISIONS && POLICY_LADDER_M[step] < coarse_m)
             step++;
         return 1 + step;
-    case VISIBILITY_HIDDEN: return 2 + POLICY_PRECISIONS;
+    case VISIBILITY_HIDDEN:
+        return 2 + POLICY_PRECISIONS;
     }
     return 3 + POLICY_PRECISIONS;
 }
@@ -25,7 +27,8 @@ int visibility_rank(enum visibility v, int64_t coarse_m)
 enum rc visibility_reason(struct str *reason, struct err *err)
 {
     *reason = str_trim(*reason);
-    if (str_is_empty(*reason) || reason->n > SITES_REASON_MAX || !str_is_utf8(*reason) || memchr(reason->p, 0, reason->n))
+    if (str_is_empty(*reason) || reason->n > SITES_REASON_MAX || !str_is_utf8(*reason) ||
+        memchr(reason->p, 0, reason->n))
         return err_set(err, RC_INVALID, "give a reason of 1 to %d bytes", SITES_REASON_MAX);
     return RC_OK;
 }
@@ -244,11 +247,15 @@ static bool is_like(const struct guarded *g, const struct guard_ask *ask)
     if (apart > GUARD_EQUAL_M)
         return false;
     switch (names_likeness(g->search, ask->search)) {
-    case NAMES_EQUAL: return true;
-    case NAMES_LIKE: return apart <= GUARD_LIKE_M;
+    case NAMES_EQUAL:
+        return true;
+    case NAMES_LIKE:
+        return apart <= GUARD_LIKE_M;
     case NAMES_UNKNOWN:
-        return apart <= GUARD_NAMELESS_M && (!g->religion.n || !ask->religion.n || str_is_equal(g->religion, ask->religion));
-    case NAMES_DIFFER: return false;
+        return apart <= GUARD_NAMELESS_M &&
+               (!g->religion.n || !ask->religion.n || str_is_equal(g->religion, ask->religion));
+    case NAMES_DIFFER:
+        return false;
     }
     return true;
 }

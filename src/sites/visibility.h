@@ -37,7 +37,7 @@ MUST_CHECK enum rc visibility_set(struct store *st, const struct visibility_chan
 /* ---- reviews ---- */
 
 struct visibility_review {
-    struct uuid id; /* public */
+    struct uuid id;   /* public */
     struct uuid site; /* inner */
     struct str why;   /* narrowed, like_guarded */
     enum visibility visibility, back;
@@ -52,8 +52,9 @@ struct visibility_page {
     struct str next;
 };
 /* state: open, kept, reverted; empty: all. Oldest first. Reviewers and above; others are denied. */
-MUST_CHECK enum rc visibility_reviews(struct store *st, const struct viewer *viewer, struct str state, struct str cursor,
-                                      size_t limit, struct arena *mem, struct visibility_page *out, struct err *err);
+MUST_CHECK enum rc visibility_reviews(struct store *st, const struct viewer *viewer, struct str state,
+                                      struct str cursor, size_t limit, struct arena *mem, struct visibility_page *out,
+                                      struct err *err);
 struct visibility_verdict {
     struct uuid review; /* public id */
     bool keep;          /* else the site is again what it was, or what it would have been born */

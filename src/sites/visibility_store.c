@@ -39,8 +39,8 @@ static enum rc show(struct store_tx *tx, struct uuid site, const struct state *s
     static const struct store_sql SQL = {"UPDATE site SET visibility = ?2, coarse_m = ?3, shown_cell = ?4, "
                                          "shown_lat = ?5, shown_lon = ?6, updated_us = ?7 WHERE id = ?1"};
     struct sites_shown shown = sites_shown_of(&s->place, s->visibility, s->coarse_m);
-    struct store_arg args[] = {SA_UUID(site), SA_INT(s->visibility), SA_INT(s->coarse_m), shown.cell, shown.lat,
-                               shown.lon,     SA_TIME(at)};
+    struct store_arg args[] = {
+        SA_UUID(site), SA_INT(s->visibility), SA_INT(s->coarse_m), shown.cell, shown.lat, shown.lon, SA_TIME(at)};
     return store_exec(tx, &SQL, args, SA_N(args), NULL, err);
 }
 
@@ -51,8 +51,8 @@ static enum rc row_add(struct store_tx *tx, const struct visibility_row *r, stru
     static const struct store_sql SQL = {
         "INSERT INTO site_visibility (id, site, at_us, actor, visibility_before, visibility, reason, coarse_m_before, "
         "coarse_m) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"};
-    struct store_arg args[] = {SA_UUID(r->id),    SA_UUID(r->site), SA_TIME(r->at),
-                               SA_UUID(r->actor), SA_INT(r->before), SA_INT(r->after),
+    struct store_arg args[] = {SA_UUID(r->id),     SA_UUID(r->site),         SA_TIME(r->at),
+                               SA_UUID(r->actor),  SA_INT(r->before),        SA_INT(r->after),
                                SA_TEXT(r->reason), SA_INT(r->coarse_before), SA_INT(r->coarse_after)};
     TRY(store_exec(tx, &SQL, args, SA_N(args), NULL, err));
     struct arena mem;
@@ -64,8 +64,9 @@ static enum rc row_add(struct store_tx *tx, const struct visibility_row *r, stru
                               .actor = r->actor,
                               .at = r->at,
                               .digest = visibility_row_digest(r),
-                              .detail = str_printf(&mem, "{\"site\":\"" STR_FMT "\",\"from\":%d,\"to\":%d,\"coarse_m\":%d}",
-                                                   STR_ARG(site), r->before, r->after, (int)r->coarse_after)};
+                              .detail =
+                                  str_printf(&mem, "{\"site\":\"" STR_FMT "\",\"from\":%d,\"to\":%d,\"coarse_m\":%d}",
+                                             STR_ARG(site), r->before, r->after, (int)r->coarse_after)};
     enum rc rc = ledger_append(tx, &ev, err);
     arena_fini(&mem);
     return rc;
@@ -138,10 +139,11 @@ enum rc visibility_set(struct store *st, const struct visibility_change *c, cons
                        struct visibility_done *out, struct err *err)
 {
     struct instant now = clock_now();
-    struct setting s = {.what = c,
-                        .actor = actor,
-                        .row = {.id = uuid_v7(now), .site = c->site, .actor = actor->account, .at = now, .reason = c->reason},
-                        .review = {.id = uuid_v7(now), .public_id = uuid_random(), .state = STR("open")}};
+    struct setting s = {
+        .what = c,
+        .actor = actor,
+        .row = {.id = uuid_v7(now), .site = c->site, .actor = actor->account, .at = now, .reason = c->reason},
+        .review = {.id = uuid_v7(now), .public_id = uuid_random(), .state = STR("open")}};
     if (!policy_may(actor, ACT_NARROW_SITE))
         return err_set(err, RC_DENIED, "changing who may see a site needs a coordinator");
     if (c->to != VISIBILITY_PUBLIC && c->to != VISIBILITY_COARSE && c->to != VISIBILITY_HIDDEN)
@@ -198,13 +200,13 @@ static enum rc review_entry(struct store_tx *tx, const struct review_row *r, con
 
 enum rc review_add(struct store_tx *tx, const struct review_row *r, struct err *err)
 {
-    static const struct store_sql SQL = {
-        "INSERT INTO visibility_review (" REVIEW_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-        "?13, ?14, NULL, NULL, '')"};
-    struct store_arg args[] = {SA_UUID(r->id),           SA_UUID(r->public_id),       SA_UUID(r->site),
-                               SA_TEXT(r->why),          uuid_or_null(&r->decision),  uuid_or_null(&r->like_site),
-                               SA_INT(r->visibility),    SA_INT(r->coarse_m),         SA_INT(r->back_visibility),
-                               SA_INT(r->back_coarse_m), uuid_or_null(&r->asked_by),  SA_TEXT(r->asked_reason),
+    static const struct store_sql SQL = {"INSERT INTO visibility_review (" REVIEW_COLUMNS
+                                         ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+                                         "?13, ?14, NULL, NULL, '')"};
+    struct store_arg args[] = {SA_UUID(r->id),           SA_UUID(r->public_id),      SA_UUID(r->site),
+                               SA_TEXT(r->why),          uuid_or_null(&r->decision), uuid_or_null(&r->like_site),
+                               SA_INT(r->visibility),    SA_INT(r->coarse_m),        SA_INT(r->back_visibility),
+                               SA_INT(r->back_coarse_m), uuid_or_null(&r->asked_by), SA_TEXT(r->asked_reason),
                                SA_TIME(r->opened),       SA_TEXT(r->state)};
     TRY(store_exec(tx, &SQL, args, SA_N(args), NULL, err));
     return review_entry(tx, r, "visibility.review", r->asked_by, r->opened, err);
@@ -261,8 +263,9 @@ struct listing {
 
 static enum rc reviews_read(struct store_tx *tx, void *ctx, struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT " REVIEW_COLUMNS " FROM visibility_review WHERE (?1 = '' OR state = ?1) "
-                                         "AND (opened_us, public_id) > (?2, ?3) ORDER BY opened_us, public_id LIMIT ?4"};
+    static const struct store_sql SQL = {
+        "SELECT " REVIEW_COLUMNS " FROM visibility_review WHERE (?1 = '' OR state = ?1) "
+        "AND (opened_us, public_id) > (?2, ?3) ORDER BY opened_us, public_id LIMIT ?4"};
     struct listing *l = ctx;
     struct store_rows *rows;
     struct store_arg args[] = {SA_TEXT(l->state), SA_TIME(l->after), SA_UUID(l->after_id), SA_INT(l->limit + 1)};
@@ -287,13 +290,15 @@ static enum rc reviews_read(struct store_tx *tx, void *ctx, struct err *err)
 enum rc visibility_reviews(struct store *st, const struct viewer *viewer, struct str state, struct str cursor,
                            size_t limit, struct arena *mem, struct visibility_page *out, struct err *err)
 {
-    struct listing l = {.state = str_is_empty(state) ? STR("") : state, .after = {INT64_MIN}, .limit = limit, .mem = mem};
+    struct listing l = {
+        .state = str_is_empty(state) ? STR("") : state, .after = {INT64_MIN}, .limit = limit, .mem = mem};
     struct str head, rest;
     if (policy_view(viewer, &(struct policy_object){.kind = POLICY_LEDGER}) != VIEW_FULL)
         return err_set(err, RC_DENIED, "reviews of visibility are for reviewers");
     if (limit == 0 || limit > VISIBILITY_PAGE_MAX)
         return err_set(err, RC_INVALID, "the limit must be 1 to %d", VISIBILITY_PAGE_MAX);
-    if (cursor.n && (!str_cut(cursor, '.', &head, &rest) || !str_parse_i64(head, &l.after.us) || !uuid_parse(rest, &l.after_id)))
+    if (cursor.n &&
+        (!str_cut(cursor, '.', &head, &rest) || !str_parse_i64(head, &l.after.us) || !uuid_parse(rest, &l.after_id)))
         return err_set(err, RC_INVALID, "the cursor is not one given out here; begin again without it");
     TRY(store_read(st, reviews_read, &l, err));
     *out = l.page;
@@ -446,8 +451,9 @@ static enum rc settle_look(struct store_tx *tx, void *ctx, struct err *err)
 
 static enum rc settle_page(struct store_tx *tx, void *ctx, struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT s.id, s.visibility, s.coarse_m, s.lat, s.lon, s.status FROM site_regrid q "
-                                         "JOIN site s ON s.id = q.site ORDER BY q.site LIMIT ?1"};
+    static const struct store_sql SQL = {
+        "SELECT s.id, s.visibility, s.coarse_m, s.lat, s.lon, s.status FROM site_regrid q "
+        "JOIN site s ON s.id = q.site ORDER BY q.site LIMIT ?1"};
     static const struct store_sql DONE_SQL = {"DELETE FROM site_regrid WHERE site <= ?1"};
     struct settling *s = ctx;
     struct store_rows *rows;
@@ -461,8 +467,8 @@ static enum rc settle_page(struct store_tx *tx, void *ctx, struct err *err)
         return RC_OK;
     struct store_arg done[] = {SA_UUID(s->page[s->n - 1].id)};
     TRY(store_exec(tx, &DONE_SQL, done, SA_N(done), NULL, err));
-    struct ledger_event ev = {.action = "visibility.regrid", .object_kind = "site_regrid", .object = s->page[s->n - 1].id,
-                              .at = s->at};
+    struct ledger_event ev = {
+        .action = "visibility.regrid", .object_kind = "site_regrid", .object = s->page[s->n - 1].id, .at = s->at};
     TRY(ledger_append(tx, &ev, err));
     return sites_changed(tx, s->at, NULL, 0, err);
 }
@@ -488,8 +494,9 @@ enum { CHECK_PAGE = 500 };
 static enum rc rows_page(struct store_tx *tx, struct uuid *last, size_t *n, ledger_digest_fn put, void *sink,
                          struct err *err)
 {
-    static const struct store_sql SQL = {"SELECT id, site, at_us, actor, visibility_before, visibility, reason, "
-                                         "coarse_m_before, coarse_m FROM site_visibility WHERE id > ?1 ORDER BY id LIMIT ?2"};
+    static const struct store_sql SQL = {
+        "SELECT id, site, at_us, actor, visibility_before, visibility, reason, "
+        "coarse_m_before, coarse_m FROM site_visibility WHERE id > ?1 ORDER BY id LIMIT ?2"};
     struct store_rows *rows;
     struct store_arg args[] = {SA_UUID(*last), SA_INT(CHECK_PAGE)};
     enum rc rc = RC_OK;

@@ -40,7 +40,8 @@ static enum rc open_both(struct copying *c, const char *from, const char *path, 
     if (sqlite3_open_v2(from, &c->from, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return fail(c->from, from, err);
     sqlite3_busy_timeout(c->from, BUSY_MS);
-    if (sqlite3_exec(c->from, "PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; BEGIN; SELECT count(*) FROM sqlite_master",
+    if (sqlite3_exec(c->from,
+                     "PRAGMA query_only = ON; PRAGMA wal_autocheckpoint = 0; BEGIN; SELECT count(*) FROM sqlite_master",
                      NULL, NULL, NULL) != SQLITE_OK)
         return fail(c->from, "cannot begin to read", err);
     if (sqlite3_open_v2(path, &c->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)

@@ -14,7 +14,7 @@
 
 #define WGS84                                                                                                          \
     "GEOGCS[\"WGS 84\",DATUM[\"WGS_1984\",SPHEROID[\"WGS 84\",6378137,298.257223563,AUTHORITY[\"EPSG\",\"7030\"]],"    \
-    "AUTHORITY[\"EPSG\",\"6326\"]],PRIMEM[\"Greenwich\",0,AUTHORITY[\"EPSG\",\"8901\"]],UNIT[\"degree\","             \
+    "AUTHORITY[\"EPSG\",\"6326\"]],PRIMEM[\"Greenwich\",0,AUTHORITY[\"EPSG\",\"8901\"]],UNIT[\"degree\","              \
     "0.0174532925199433,AUTHORITY[\"EPSG\",\"9122\"]],AXIS[\"Latitude\",NORTH],AXIS[\"Longitude\",EAST],"              \
     "AUTHORITY[\"EPSG\",\"4326\"]]"
 enum { SRS_WGS84 = 4326, HEADER_POINT = 8, HEADER_BOX = 40, WKB_POINT = 21 };
@@ -154,14 +154,16 @@ enum rc gpkg_new(const char *path, struct gpkg **out, struct err *err)
 
 static enum rc make_table(struct gpkg *g, const struct gpkg_layer *l, struct err *err)
 {
-    static const char *const TYPES[] = {[GPKG_TEXT] = "TEXT",       [GPKG_INTEGER] = "INTEGER", [GPKG_REAL] = "DOUBLE",
-                                        [GPKG_BOOLEAN] = "BOOLEAN", [GPKG_DATE] = "DATE",       [GPKG_DATETIME] = "DATETIME"};
+    static const char *const TYPES[] = {
+        [GPKG_TEXT] = "TEXT",       [GPKG_INTEGER] = "INTEGER", [GPKG_REAL] = "DOUBLE",
+        [GPKG_BOOLEAN] = "BOOLEAN", [GPKG_DATE] = "DATE",       [GPKG_DATETIME] = "DATETIME"};
     struct buf b;
     buf_init(&b, 0);
     buf_printf(&b, "CREATE TABLE @ (fid INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, geom %s", l->geometry);
     for (size_t i = 0; i < l->n; i++)
         buf_printf(&b, ", %s %s", l->columns[i].name, TYPES[l->columns[i].type]);
-    buf_printf(&b, "); INSERT INTO gpkg_geometry_columns VALUES ('@', 'geom', '%s', %d, 0, 0);", l->geometry, SRS_WGS84);
+    buf_printf(&b, "); INSERT INTO gpkg_geometry_columns VALUES ('@', 'geom', '%s', %d, 0, 0);", l->geometry,
+               SRS_WGS84);
     buf_add_z(&b, "CREATE VIRTUAL TABLE rtree_@_geom USING rtree(id, minx, maxx, miny, maxy);"
                   "INSERT INTO gpkg_extensions VALUES ('@', 'geom', 'gpkg_rtree_index', "
                   "'http://www.geopackage.org/spec/#extension_rtree', 'write-only');");
@@ -194,8 +196,9 @@ enum rc gpkg_layer_add(struct gpkg *g, const struct gpkg_layer *about, int *laye
     struct layer *l = &g->layers[g->layers_n++];
     l->about = about;
     sqlite3_stmt *s = NULL;
-    TRY(prepare(g, STR("INSERT INTO gpkg_contents (table_name, data_type, identifier, description, srs_id) "
-                       "VALUES (?1, 'features', ?2, ?3, 4326)"),
+    TRY(prepare(g,
+                STR("INSERT INTO gpkg_contents (table_name, data_type, identifier, description, srs_id) "
+                    "VALUES (?1, 'features', ?2, ?3, 4326)"),
                 &s, err));
     sqlite3_bind_text(s, 1, about->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 2, about->title, -1, SQLITE_STATIC);
@@ -230,11 +233,21 @@ static void put_header(uint8_t *to, bool has_box)
 static void bind(sqlite3_stmt *s, int at, const struct store_arg *a)
 {
     switch (a->type) {
-    case STORE_NULL: sqlite3_bind_null(s, at); break;
-    case STORE_INT: sqlite3_bind_int64(s, at, a->i); break;
-    case STORE_REAL: sqlite3_bind_double(s, at, a->r); break;
-    case STORE_TEXT: sqlite3_bind_text(s, at, a->s.p ? a->s.p : "", (int)a->s.n, SQLITE_STATIC); break;
-    case STORE_BLOB: sqlite3_bind_blob(s, at, a->s.p ? a->s.p : "", (int)a->s.n, SQLITE_STATIC); break;
+    case STORE_NULL:
+        sqlite3_bind_null(s, at);
+        break;
+    case STORE_INT:
+        sqlite3_bind_int64(s, at, a->i);
+        break;
+    case STORE_REAL:
+        sqlite3_bind_double(s, at, a->r);
+        break;
+    case STORE_TEXT:
+        sqlite3_bind_text(s, at, a->s.p ? a->s.p : "", (int)a->s.n, SQLITE_STATIC);
+        break;
+    case STORE_BLOB:
+        sqlite3_bind_blob(s, at, a->s.p ? a->s.p : "", (int)a->s.n, SQLITE_STATIC);
+        break;
     }
 }
 
@@ -310,8 +323,9 @@ enum rc gpkg_point_row(struct gpkg *g, int layer, bool is_there, double lat_deg,
 enum rc gpkg_note(struct gpkg *g, const char *mime, const char *uri, struct str text, struct err *err)
 {
     sqlite3_stmt *s = NULL;
-    TRY(prepare(g, STR("INSERT INTO gpkg_metadata (md_scope, md_standard_uri, mime_type, metadata) "
-                       "VALUES ('dataset', ?1, ?2, ?3)"),
+    TRY(prepare(g,
+                STR("INSERT INTO gpkg_metadata (md_scope, md_standard_uri, mime_type, metadata) "
+                    "VALUES ('dataset', ?1, ?2, ?3)"),
                 &s, err));
     sqlite3_bind_text(s, 1, uri, -1, SQLITE_STATIC);
     sqlite3_bind_text(s, 2, mime, -1, SQLITE_STATIC);
@@ -320,8 +334,9 @@ enum rc gpkg_note(struct gpkg *g, const char *mime, const char *uri, struct str 
     sqlite3_finalize(s);
     if (!ok)
         return failed(g, err);
-    return run(g, "INSERT INTO gpkg_metadata_reference (reference_scope, md_file_id) "
-                  "VALUES ('geopackage', last_insert_rowid())",
+    return run(g,
+               "INSERT INTO gpkg_metadata_reference (reference_scope, md_file_id) "
+               "VALUES ('geopackage', last_insert_rowid())",
                err);
 }
 

@@ -334,7 +334,7 @@ static char *put_place(char *p, double lon_deg, double lat_deg)
 static void put_header(char page[ROOT_END], const struct pyramid *p, const struct ending *d)
 {
     uint64_t metadata_at = p->at, leaves_at = metadata_at + d->metadata.n;
-    const uint64_t sections[] = {HEADER_BYTES, d->root.n,   metadata_at, d->metadata.n, leaves_at, d->leaves.n,
+    const uint64_t sections[] = {HEADER_BYTES, d->root.n,        metadata_at, d->metadata.n, leaves_at, d->leaves.n,
                                  ROOT_END,     p->at - ROOT_END, p->n,        p->n,          p->n};
     memcpy(page, "PMTiles\3", 8);
     char *at = page + 8;

@@ -78,8 +78,8 @@ static void add_accounts(struct setup *s)
     for (size_t i = 0; i < sizeof ROLES / sizeof ROLES[0]; i++) {
         struct err err;
         struct uuid id;
-        struct account_new a = {.name = str_of(role_name(ROLES[i])), .password = STR("correct horse battery"),
-                                .role = ROLES[i]};
+        struct account_new a = {
+            .name = str_of(role_name(ROLES[i])), .password = STR("correct horse battery"), .role = ROLES[i]};
         must(people_add_account(s->app.people, &VIEWER_SYSTEM, &a, &id, &err), &err);
     }
 }
@@ -93,14 +93,15 @@ static void hide_some(struct setup *s)
     struct err err;
     must(sites_list(s->app.store, &all, &VIEWER_SYSTEM, STR_NONE, 2, false, &s->mem, &page, &err), &err);
     for (size_t i = 0; i < page.n && i < 2; i++) {
-        must(sites_set_visibility(s->app.store, page.sites[i].id, TO[i], STR("for the test"), &VIEWER_SYSTEM, &err), &err);
+        must(sites_set_visibility(s->app.store, page.sites[i].id, TO[i], STR("for the test"), &VIEWER_SYSTEM, &err),
+             &err);
         printf("%s " STR_FMT " %.7f %.7f\n", i ? "coarse" : "hidden",
                STR_ARG(uuid_format(&s->mem, page.sites[i].public_id)), page.sites[i].lat_deg, page.sites[i].lon_deg);
     }
 }
 
 #define SEED_COLUMNS                                                                                                   \
-    "id,title,date,date_precision,country,disputed,place,lat,lon,precision,site_id,type,method,target,bias,severity,"   \
+    "id,title,date,date_precision,country,disputed,place,lat,lon,precision,site_id,type,method,target,bias,severity,"  \
     "verification,killed,injured,source,source_read,note\n"
 
 static void event_row(struct buf *b, int i, int64_t day, double lat, double lon, struct arena *mem)
@@ -108,7 +109,8 @@ static void event_row(struct buf *b, int i, int64_t day, double lat, double lon,
     struct str date = date_format(mem, date_from_days(day));
     buf_printf(b, "test-%d,Made up event %d,", i, i);
     buf_add_str(b, date);
-    buf_printf(b, ",day,,no,Nowhere,%.4f,%.4f,L1,,PRP-05,PAINT,SITE,OTHER,S1,V3,,,made up for the test,yes,\n", lat, lon);
+    buf_printf(b, ",day,,no,Nowhere,%.4f,%.4f,L1,,PRP-05,PAINT,SITE,OTHER,S1,V3,,,made up for the test,yes,\n", lat,
+               lon);
 }
 
 /* A year of scattered events and, in its last week, ten in one town: the watch must find it. */
@@ -155,8 +157,8 @@ static void fill(struct setup *s)
     must(flow_search_new(s->app.store, s->dir, &s->search, &err), &err);
     s->projection = flow_search_projection(s->search);
     s->app.search = flow_search_handle(s->search);
-    struct flow_follower_options follow = {.store = s->app.store, .dir = s->dir, .live = s->live,
-                                           .projections = &s->projection, .projections_n = 1};
+    struct flow_follower_options follow = {
+        .store = s->app.store, .dir = s->dir, .live = s->live, .projections = &s->projection, .projections_n = 1};
     must(flow_follower_open(&follow, &s->follower, &err), &err);
     must(flow_follower_start(s->follower, &err), &err);
     s->app.sites_changed = settle;
@@ -189,8 +191,8 @@ static int routes_print(void)
 {
     static const char *const WHO[] = {"open", "reviewer", "coordinator"};
     for (size_t i = 0; i < api_routes_count(); i++)
-        printf("%s\t%s\t%s\t%s\n", http_method_name(API_ROUTES[i].method), API_ROUTES[i].pattern, WHO[API_ROUTES[i].access],
-               API_ROUTES[i].flags & API_ANY_VIEWER ? "anyone" : "-");
+        printf("%s\t%s\t%s\t%s\n", http_method_name(API_ROUTES[i].method), API_ROUTES[i].pattern,
+               WHO[API_ROUTES[i].access], API_ROUTES[i].flags & API_ANY_VIEWER ? "anyone" : "-");
     return 0;
 }
 

@@ -95,9 +95,13 @@ static void note(int file, int fd, const void *data, uint64_t n, uint64_t offset
         old_n = offset < size ? size - offset : 0;
     else if (offset < size)
         old_n = size - offset < n ? size - offset : n;
-    struct powercut_record r = {.sequence = journal->next_sequence++, .file = (uint32_t)file,
-                                .is_truncate = (uint32_t)is_truncate, .offset = offset, .size_before = size,
-                                .old_n = old_n, .new_n = is_truncate ? 0 : n};
+    struct powercut_record r = {.sequence = journal->next_sequence++,
+                                .file = (uint32_t)file,
+                                .is_truncate = (uint32_t)is_truncate,
+                                .offset = offset,
+                                .size_before = size,
+                                .old_n = old_n,
+                                .new_n = is_truncate ? 0 : n};
     uint64_t room = POWERCUT_JOURNAL_BYTES - sizeof *journal - journal->used;
     if (powercut_record_bytes(&r) > room)
         abort(); /* a gigabyte without an fsync is a defect of what is tested */

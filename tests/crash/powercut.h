@@ -19,7 +19,7 @@ enum {
     POWERCUT_SECTOR = 512,
 };
 #define POWERCUT_JOURNAL_BYTES (UINT64_C(1) << 30)
-#define POWERCUT_MAGIC UINT64_C(0x706f776572637574)
+#define POWERCUT_MAGIC         UINT64_C(0x706f776572637574)
 
 struct powercut_file {
     uint64_t device, inode;

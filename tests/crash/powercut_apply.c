@@ -20,8 +20,8 @@ static uint64_t dice(uint64_t sides)
     return (dice_state >> 33) % sides;
 }
 
-static void put(const struct powercut_journal *j, const struct powercut_record *r, const unsigned char *bytes, uint64_t n,
-                uint64_t at)
+static void put(const struct powercut_journal *j, const struct powercut_record *r, const unsigned char *bytes,
+                uint64_t n, uint64_t at)
 {
     int fd = open(j->files[r->file].path, O_WRONLY);
     if (fd < 0)
@@ -64,8 +64,7 @@ int main(int argc, char **argv)
         return 2;
     dice_state = strtoull(argv[2], NULL, 10);
     int fd = open(argv[1], O_RDONLY);
-    struct powercut_journal *j =
-        fd < 0 ? MAP_FAILED : mmap(NULL, POWERCUT_JOURNAL_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+    struct powercut_journal *j = fd < 0 ? MAP_FAILED : mmap(NULL, POWERCUT_JOURNAL_BYTES, PROT_READ, MAP_SHARED, fd, 0);
     if (j == MAP_FAILED || j->magic != POWERCUT_MAGIC) {
         fprintf(stderr, "no journal at %s\n", argv[1]);
         return 1;

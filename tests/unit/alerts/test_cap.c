@@ -88,13 +88,24 @@ static void one_fault_each(void **state)
 
 static struct cap_alert alert_make(void)
 {
-    struct cap_alert a = {.identifier = STR("urn:uuid:2"), .sender = STR("fane@example.org"),
-                          .sent = {INT64_C(1700000000123456)}, .expires = {INT64_C(1700600000000000)},
-                          .status = "Test", .message = "Alert", .scope = "Restricted", .restriction = STR("partners"),
-                          .urgency = "Expected", .severity = "Unknown", .certainty = "Possible",
-                          .sender_name = STR("Fane <&> \"desk\""), .area = STR("حلب & neighbours"), .lat_deg = 36.2,
-                          .lon_deg = 37.16, .radius_km = 12.34};
-    a.infos[a.infos_n++] = (struct cap_info){STR("en"), STR("event"), STR("head < line"), STR("de]]>scription"), STR("do")};
+    struct cap_alert a = {.identifier = STR("urn:uuid:2"),
+                          .sender = STR("fane@example.org"),
+                          .sent = {INT64_C(1700000000123456)},
+                          .expires = {INT64_C(1700600000000000)},
+                          .status = "Test",
+                          .message = "Alert",
+                          .scope = "Restricted",
+                          .restriction = STR("partners"),
+                          .urgency = "Expected",
+                          .severity = "Unknown",
+                          .certainty = "Possible",
+                          .sender_name = STR("Fane <&> \"desk\""),
+                          .area = STR("حلب & neighbours"),
+                          .lat_deg = 36.2,
+                          .lon_deg = 37.16,
+                          .radius_km = 12.34};
+    a.infos[a.infos_n++] =
+        (struct cap_info){STR("en"), STR("event"), STR("head < line"), STR("de]]>scription"), STR("do")};
     a.infos[a.infos_n++] = (struct cap_info){STR("ar"), STR("حدث"), STR("عنوان"), STR("وصف"), STR("افعلوا")};
     a.parameters[a.parameters_n++] = (struct cap_parameter){STR("fane:p"), STR("0.001")};
     return a;

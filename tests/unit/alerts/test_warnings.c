@@ -34,10 +34,19 @@ static enum rc draft_fn(struct store_tx *tx, void *ctx, struct err *err)
 static struct drafting draft(struct store *st, const char *subject, enum alert_status status)
 {
     struct err err = {0};
-    struct drafting d = {.w = {.subject = str_of(subject), .status = status, .headline = STR("5 where 0.4 expected"),
-                               .evidence = STR("{\"observed\":5}"), .area = STR("Aleppo, SY"), .lat_deg = 36.2021,
-                               .lon_deg = 37.1343, .radius_km = 3.5, .start_day = 17000, .end_day = 17005,
-                               .observed = 5, .expected = 0.4, .p = 0.001}};
+    struct drafting d = {.w = {.subject = str_of(subject),
+                               .status = status,
+                               .headline = STR("5 where 0.4 expected"),
+                               .evidence = STR("{\"observed\":5}"),
+                               .area = STR("Aleppo, SY"),
+                               .lat_deg = 36.2021,
+                               .lon_deg = 37.1343,
+                               .radius_km = 3.5,
+                               .start_day = 17000,
+                               .end_day = 17005,
+                               .observed = 5,
+                               .expected = 0.4,
+                               .p = 0.001}};
     enum rc rc = store_write(st, draft_fn, &d, &err);
     if (rc != RC_OK)
         print_error("%s\n", err.text);
@@ -113,7 +122,9 @@ static void drafted_once(struct drafts *d)
 static void decided(struct drafts *w)
 {
     struct err err = {0};
-    struct warning_decision d = {.scope = STR("Public"), .account = STR("miriam"), .sender = STR("fane@fane.example"),
+    struct warning_decision d = {.scope = STR("Public"),
+                                 .account = STR("miriam"),
+                                 .sender = STR("fane@fane.example"),
                                  .base_url = STR("https://fane.example")};
     assert_int_equal(warnings_approve(w->st, &EVERYONE, w->exercise, &d, &err), RC_DENIED);
     assert_int_equal(warnings_approve(w->st, &REVIEWER, w->exercise, &d, &err), RC_DENIED);

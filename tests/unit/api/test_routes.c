@@ -51,10 +51,10 @@ static void test_every_change_is_guarded(void **state)
     for (size_t i = 0; i < api_routes_count(); i++) {
         const struct api_route *r = &API_ROUTES[i];
         bool changes = r->method != HTTP_GET;
-        bool is_free = strcmp(r->pattern, "/api/v1/reports") == 0 || strcmp(r->pattern, "/api/v1/reports/status") == 0 ||
-                       strcmp(r->pattern, "/api/v1/suggestions") == 0 ||
-                       strcmp(r->pattern, "/api/v1/suggestions/status") == 0 ||
-                       (strcmp(r->pattern, "/api/v1/session") == 0 && r->method == HTTP_POST);
+        bool is_free =
+            strcmp(r->pattern, "/api/v1/reports") == 0 || strcmp(r->pattern, "/api/v1/reports/status") == 0 ||
+            strcmp(r->pattern, "/api/v1/suggestions") == 0 || strcmp(r->pattern, "/api/v1/suggestions/status") == 0 ||
+            (strcmp(r->pattern, "/api/v1/session") == 0 && r->method == HTTP_POST);
         assert_int_equal((r->flags & API_NO_CSRF) != 0, changes && is_free);
         assert_true((r->body_max > 0) == (r->method == HTTP_POST));
         assert_true(r->body_max <= API_BODY_REPORT);
@@ -97,7 +97,8 @@ static void test_openapi_says_the_same(void **state)
         assert_non_null(json_object_get(op, "responses"));
         assert_true((json_object_get(op, "requestBody") != NULL) == (r->body_max > 0));
         if (r->access != API_OPEN && !json_object_get(op, "security"))
-            fail_msg("%s %s needs a session; data/openapi.json does not say so", http_method_name(r->method), r->pattern);
+            fail_msg("%s %s needs a session; data/openapi.json does not say so", http_method_name(r->method),
+                     r->pattern);
     }
     json_decref(doc);
 }

@@ -32,7 +32,8 @@ static void real_dates_only(void **state)
     (void)state;
     struct civil_date d;
     assert_true(date_parse(STR("2024-02-29"), &d));
-    static const char *const BAD[] = {"2023-02-29", "2024-13-01", "2024-00-10", "2024-1-01", "0000-01-01", "2024-01-01x", "1900-02-29"};
+    static const char *const BAD[] = {"2023-02-29", "2024-13-01",  "2024-00-10", "2024-1-01",
+                                      "0000-01-01", "2024-01-01x", "1900-02-29"};
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
         assert_false(date_parse(str_of(BAD[i]), &d));
 }
@@ -50,7 +51,8 @@ static void instants_read_and_write(void **state)
     assert_true(instant_parse(STR("1969-12-31T23:59:59.999999Z"), &t) && t.us == -1);
     assert_true(str_is_equal(instant_format(&mem, t), STR("1969-12-31T23:59:59.999999Z")));
     assert_true(instant_parse(STR("2019-03-15"), &t));
-    static const char *const BAD[] = {"2019-03-15T24:00:00Z", "2019-03-15T00:00:00", "2019-03-15T00:00:00.Z", "2019-03-15T00:00:00+1:00", "2019-03-15T00:00:00Zx", ""};
+    static const char *const BAD[] = {"2019-03-15T24:00:00Z",     "2019-03-15T00:00:00",   "2019-03-15T00:00:00.Z",
+                                      "2019-03-15T00:00:00+1:00", "2019-03-15T00:00:00Zx", ""};
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
         assert_false(instant_parse(str_of(BAD[i]), &t));
     arena_fini(&mem);

@@ -33,7 +33,8 @@ static void utf8_is_strict(void **state)
 {
     (void)state;
     assert_true(str_is_utf8(STR("caf\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x95\x8c")));
-    static const char *const BAD[] = {"\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xe6\x97", "\x80"};
+    static const char *const BAD[] = {"\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                      "\xff",     "\xe6\x97",     "\x80"};
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
         assert_false(str_is_utf8(str_of(BAD[i])));
     assert_int_equal(str_clip(STR("a\xc3\xa9"), 2).n, 1);
@@ -106,8 +107,8 @@ static void buffer_grows_and_keeps_its_cap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cut_trim_and_compare),         cmocka_unit_test(utf8_is_strict),
-        cmocka_unit_test(numbers_take_the_whole_string), cmocka_unit_test(hex_and_base64_round_trip),
+        cmocka_unit_test(cut_trim_and_compare),           cmocka_unit_test(utf8_is_strict),
+        cmocka_unit_test(numbers_take_the_whole_string),  cmocka_unit_test(hex_and_base64_round_trip),
         cmocka_unit_test(buffer_grows_and_keeps_its_cap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,7 @@ static void rig_open(struct rig *g, size_t projections)
     char dir[1024];
     snprintf(dir, sizeof dir, "%s/atlas", r->dir);
     OK(file_make_dir(dir, 0700, &r->err));
-    g->projection = (struct flow_projection){&g->copy,  copy_open, copy_begin,   copy_add,
+    g->projection = (struct flow_projection){&g->copy, copy_open, copy_begin,   copy_add,
                                              copy_end, copy_swap, copy_touched, copy_applied};
     g->opt = (struct flow_follower_options){.store = r->st,
                                             .dir = r->dir,
@@ -226,7 +226,8 @@ static void import_some(struct registry *r, struct prng *g)
     buf_add_z(&csv, "ref,title,y,x\n");
     for (int i = 0; i < SITES; i++)
         if (prng_below(g, 4))
-            buf_printf(&csv, "s%d,Site %d of %d,%d.5,%d.25\n", i, i, (int)prng_below(g, 2), (int)prng_below(g, 3) * 20, i);
+            buf_printf(&csv, "s%d,Site %d of %d,%d.5,%d.25\n", i, i, (int)prng_below(g, 2), (int)prng_below(g, 3) * 20,
+                       i);
     o.import.temp_dir = r->dir;
     OK(sites_import_file(r->st, written(r, "some.csv", buf_str(&csv).p, buf_str(&csv).n), &o, &p, &r->err));
     buf_fini(&csv);

@@ -336,8 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nearest_equals_brute_force), cmocka_unit_test(within_equals_brute_force),
         cmocka_unit_test(boxes_equal_brute_force),    cmocka_unit_test(shapes_equal_brute_force),
-           cmocka_unit_test(a_visitor_may_stop),
-        cmocka_unit_test(damaged_blocks_do_no_harm),
+        cmocka_unit_test(a_visitor_may_stop),         cmocka_unit_test(damaged_blocks_do_no_harm),
     };
     return cmocka_run_group_tests(tests, seed_rng, NULL);
 }

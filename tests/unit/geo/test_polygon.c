@@ -25,7 +25,7 @@ static struct geo_ring ring(const struct geo_point *at, size_t n)
 {
     return (struct geo_ring){at, n};
 }
-#define RING(...) \
+#define RING(...)                                                                                                      \
     ring((struct geo_point[]){__VA_ARGS__}, sizeof((struct geo_point[]){__VA_ARGS__}) / sizeof(struct geo_point))
 
 /* What GEOS says of the result; its area in square degrees. */
@@ -109,8 +109,9 @@ static void islands_in_holes_and_several_outers(void **state)
     struct arena mem;
     (void)state;
     arena_init(&mem);
-    struct geo_ring r[] = {RING({0, 0}, {0, 10}, {10, 10}, {10, 0}, {0, 0}), RING({1, 1}, {9, 1}, {9, 9}, {1, 9}, {1, 1}),
-                           RING({2, 2}, {2, 8}, {8, 8}, {8, 2}, {2, 2}),     RING({3, 3}, {7, 3}, {7, 7}, {3, 7}, {3, 3}),
+    struct geo_ring r[] = {RING({0, 0}, {0, 10}, {10, 10}, {10, 0}, {0, 0}),
+                           RING({1, 1}, {9, 1}, {9, 9}, {1, 9}, {1, 1}), RING({2, 2}, {2, 8}, {8, 8}, {8, 2}, {2, 2}),
+                           RING({3, 3}, {7, 3}, {7, 7}, {3, 7}, {3, 3}),
                            RING({0, 20}, {0, 21}, {1, 21}, {1, 20}, {0, 20})};
     struct geo_area a = make(r, 5, &mem);
     assert_int_equal(a.shape.polygons_n, 3);
@@ -123,11 +124,13 @@ static void touching_and_sharing_outers(void **state)
     struct arena mem;
     (void)state;
     arena_init(&mem);
-    struct geo_ring corner[] = {RING({0, 0}, {0, 1}, {1, 1}, {1, 0}, {0, 0}), RING({1, 1}, {1, 2}, {2, 2}, {2, 1}, {1, 1})};
+    struct geo_ring corner[] = {RING({0, 0}, {0, 1}, {1, 1}, {1, 0}, {0, 0}),
+                                RING({1, 1}, {1, 2}, {2, 2}, {2, 1}, {1, 1})};
     struct geo_area a = make(corner, 2, &mem);
     assert_true(fabs(check(&a) - 2) < 1e-9);
     assert_false(a.is_repaired);
-    struct geo_ring edge[] = {RING({0, 0}, {0, 1}, {1, 1}, {1, 0}, {0, 0}), RING({0, 1}, {0, 2}, {1, 2}, {1, 1}, {0, 1})};
+    struct geo_ring edge[] = {RING({0, 0}, {0, 1}, {1, 1}, {1, 0}, {0, 0}),
+                              RING({0, 1}, {0, 2}, {1, 2}, {1, 1}, {0, 1})};
     a = make(edge, 2, &mem);
     assert_true(fabs(check(&a) - 2) < 1e-9);
     arena_fini(&mem);
@@ -174,7 +177,8 @@ static void over_the_antimeridian(void **state)
     assert_true(fabs(check(&a) - 0.02) < 1e-9);
     for (size_t i = 0; i < a.shape.rings_n; i++)
         for (size_t k = 0; k < a.shape.rings[i].n; k++)
-            assert_true(fabs(a.shape.rings[i].at[k].lon_deg) >= 179.9 - 1e-9 && fabs(a.shape.rings[i].at[k].lon_deg) <= 180);
+            assert_true(fabs(a.shape.rings[i].at[k].lon_deg) >= 179.9 - 1e-9 &&
+                        fabs(a.shape.rings[i].at[k].lon_deg) <= 180);
     struct geo_ring two[] = {RING({1, 179.5}, {1, 180}, {2, 180}, {2, 179.5}, {1, 179.5}),
                              RING({1, -180}, {1, -179.5}, {2, -179.5}, {2, -180}, {1, -180})};
     a = make(two, 2, &mem);

@@ -24,9 +24,8 @@ static struct geo_piece piece(struct arena *mem, size_t n, const int64_t *ids)
     return (struct geo_piece){ids, at, n};
 }
 
-#define ID(x, y) ((y) * W + (x) + 1)
-#define PIECE(mem, ...) \
-    piece((mem), sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
+#define ID(x, y)        ((y)*W + (x) + 1)
+#define PIECE(mem, ...) piece((mem), sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t), (int64_t[]){__VA_ARGS__})
 
 static double area_of(const struct geo_rings *r)
 {
@@ -62,8 +61,8 @@ static void pieces_in_any_order(void **state)
     struct geo_rings r;
     (void)state;
     arena_init(&mem);
-    struct geo_piece p[] = {PIECE(&mem, ID(4, 4), ID(0, 4)), PIECE(&mem, ID(4, 0), ID(0, 0)), PIECE(&mem, ID(0, 0), ID(0, 4)),
-                            PIECE(&mem, ID(4, 4), ID(4, 2), ID(4, 0))};
+    struct geo_piece p[] = {PIECE(&mem, ID(4, 4), ID(0, 4)), PIECE(&mem, ID(4, 0), ID(0, 0)),
+                            PIECE(&mem, ID(0, 0), ID(0, 4)), PIECE(&mem, ID(4, 4), ID(4, 2), ID(4, 0))};
     geo_rings_join(p, 4, &mem, &r);
     assert_int_equal(r.n, 1);
     assert_int_equal(r.rings[0].n, 6);
@@ -96,7 +95,8 @@ static void loose_ends_are_left_out(void **state)
     arena_init(&mem);
     /* a square with a spike, a line apart, a piece of one node */
     struct geo_piece p[] = {PIECE(&mem, ID(9, 9), ID(2, 2)), PIECE(&mem, ID(2, 2), ID(2, 0), ID(0, 0)),
-                            PIECE(&mem, ID(0, 0), ID(0, 2), ID(2, 2)), PIECE(&mem, ID(20, 20), ID(21, 20)), PIECE(&mem, ID(30, 30))};
+                            PIECE(&mem, ID(0, 0), ID(0, 2), ID(2, 2)), PIECE(&mem, ID(20, 20), ID(21, 20)),
+                            PIECE(&mem, ID(30, 30))};
     geo_rings_join(p, 5, &mem, &r);
     assert_int_equal(r.n, 1);
     assert_int_equal(r.loose, 3);
@@ -152,7 +152,7 @@ static struct geo_ring ring(const struct geo_point *at, size_t n)
 {
     return (struct geo_ring){at, n};
 }
-#define RING(...) \
+#define RING(...)                                                                                                      \
     ring((struct geo_point[]){__VA_ARGS__}, sizeof((struct geo_point[]){__VA_ARGS__}) / sizeof(struct geo_point))
 
 static void simple_or_not(void **state)
@@ -198,9 +198,12 @@ static void middle_of_a_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_closed_piece),        cmocka_unit_test(pieces_in_any_order),
-        cmocka_unit_test(touching_rings_come_apart), cmocka_unit_test(loose_ends_are_left_out),
-        cmocka_unit_test(cut_up_squares),          cmocka_unit_test(simple_or_not),
+        cmocka_unit_test(one_closed_piece),
+        cmocka_unit_test(pieces_in_any_order),
+        cmocka_unit_test(touching_rings_come_apart),
+        cmocka_unit_test(loose_ends_are_left_out),
+        cmocka_unit_test(cut_up_squares),
+        cmocka_unit_test(simple_or_not),
         cmocka_unit_test(middle_of_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,8 @@ static void count_rejects(void *ctx, int64_t line, struct str id, const char *re
     ++*(int *)ctx;
 }
 
-static struct incident_import_report import_ok(struct store *st, const char *path, const struct incident_import_options *opt)
+static struct incident_import_report import_ok(struct store *st, const char *path,
+                                               const struct incident_import_options *opt)
 {
     struct incident_import_report r;
     struct err err = {0};
@@ -68,8 +69,8 @@ static void ucdp_on(struct store_test *t, void *ctx)
     (void)ctx;
     const char *path = shared("incidents/ucdp-ged-syria-2016-2017.csv");
     int rejects = 0;
-    struct incident_import_options opt = {.format = INCIDENT_UCDP_GED, .is_context = true, .reject = count_rejects,
-                                          .reject_ctx = &rejects};
+    struct incident_import_options opt = {
+        .format = INCIDENT_UCDP_GED, .is_context = true, .reject = count_rejects, .reject_ctx = &rejects};
     if (!path)
         return;
     opt.dry_run = true;
@@ -145,8 +146,12 @@ static void medellin_on(struct store_test *t, void *ctx)
         "\"constant\":{\"title\":\"Homicide\",\"precision\":\"L1\",\"verification\":\"V4\"}}";
     const char *path = shared("incidents/medellin_homicides.csv");
     int rejects = 0;
-    struct incident_import_options opt = {.format = INCIDENT_CSV, .map_json = str_of(MAP), .source = STR("medellin"),
-                                          .is_context = true, .reject = count_rejects, .reject_ctx = &rejects};
+    struct incident_import_options opt = {.format = INCIDENT_CSV,
+                                          .map_json = str_of(MAP),
+                                          .source = STR("medellin"),
+                                          .is_context = true,
+                                          .reject = count_rejects,
+                                          .reject_ctx = &rejects};
     if (!path)
         return;
     struct incident_import_report r = import_ok(st, path, &opt);
@@ -165,9 +170,10 @@ static void nypd_on(struct store_test *t, void *ctx)
 {
     struct store *st = t->st;
     (void)ctx;
-    static const char MAP[] = "{\"fields\":{\"id\":\"Full Complaint ID\",\"date\":\"Record Create Date\",\"place\":\"County\","
-                              "\"title\":\"Bias Motive Description\"},"
-                              "\"constant\":{\"date_format\":\"MM/DD/YYYY\",\"precision\":\"L3\",\"verification\":\"V4\"}}";
+    static const char MAP[] =
+        "{\"fields\":{\"id\":\"Full Complaint ID\",\"date\":\"Record Create Date\",\"place\":\"County\","
+        "\"title\":\"Bias Motive Description\"},"
+        "\"constant\":{\"date_format\":\"MM/DD/YYYY\",\"precision\":\"L3\",\"verification\":\"V4\"}}";
     const char *path = shared("incidents/nypd_hate_crimes.csv");
     struct incident_import_options opt = {.format = INCIDENT_CSV, .map_json = str_of(MAP), .source = STR("nypd")};
     if (!path)
@@ -199,8 +205,9 @@ static const char FEW[] = "id,date,lat,lon,v,title,k\n"
                           "f,2020-13-05,1,1,V4,six,\n"
                           "g,2020-01-05,91,1,V4,seven,\n"
                           "a,2020-01-01,33.5138,36.2765,V3,again,\n";
-static const char FEW_MAP[] = "{\"fields\":{\"id\":\"id\",\"date\":\"date\",\"lat\":\"lat\",\"lon\":\"lon\",\"verification\":\"v\","
-                              "\"title\":\"title\",\"killed\":\"k\"},\"constant\":{\"place\":\"12 Narrow Street\",\"precision\":\"L0\"}}";
+static const char FEW_MAP[] =
+    "{\"fields\":{\"id\":\"id\",\"date\":\"date\",\"lat\":\"lat\",\"lon\":\"lon\",\"verification\":\"v\","
+    "\"title\":\"title\",\"killed\":\"k\"},\"constant\":{\"place\":\"12 Narrow Street\",\"precision\":\"L0\"}}";
 
 struct asked {
     struct viewer viewer;
@@ -230,8 +237,8 @@ static void few_are_imported(struct store *st)
     int fd = mkstemp(name), rejects = 0;
     assert_int_equal(write(fd, FEW, sizeof FEW - 1), (ssize_t)(sizeof FEW - 1));
     close(fd);
-    struct incident_import_options opt = {.format = INCIDENT_CSV, .map_json = str_of(FEW_MAP), .reject = count_rejects,
-                                          .reject_ctx = &rejects};
+    struct incident_import_options opt = {
+        .format = INCIDENT_CSV, .map_json = str_of(FEW_MAP), .reject = count_rejects, .reject_ctx = &rejects};
     struct incident_import_report r = import_ok(st, name, &opt);
     unlink(name);
     assert_int_equal(r.read, 8);
@@ -263,7 +270,8 @@ static void the_public_sees_coarse_places(struct store *st, struct asked *a)
 
     /* Ever smaller boxes around the true place find nothing; around the coarse one they do. */
     for (double d = 1; d > 1e-6; d /= 4) {
-        a->filter = (struct incident_filter){.has_box = true, .box = {36.2765 - d, 33.5138 - d, 36.2765 + d, 33.5138 + d}};
+        a->filter =
+            (struct incident_filter){.has_box = true, .box = {36.2765 - d, 33.5138 - d, 36.2765 + d, 33.5138 + d}};
         bool holds_coarse = geo_box_contains(&a->filter.box, (struct geo_point){lat, lon});
         assert_int_equal(ask(st, a).matched, holds_coarse ? 1 : 0);
     }
@@ -336,8 +344,8 @@ static void the_seed_comes_in_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ucdp_comes_in_whole_and_once),   cmocka_unit_test(damaged_files_change_nothing),
-        cmocka_unit_test(a_mapping_reads_decimal_commas), cmocka_unit_test(rows_without_a_place_are_kept),
+        cmocka_unit_test(ucdp_comes_in_whole_and_once),        cmocka_unit_test(damaged_files_change_nothing),
+        cmocka_unit_test(a_mapping_reads_decimal_commas),      cmocka_unit_test(rows_without_a_place_are_kept),
         cmocka_unit_test(the_public_sees_verified_and_coarse), cmocka_unit_test(the_seed_comes_in_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

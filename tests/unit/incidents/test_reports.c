@@ -77,13 +77,20 @@ static struct str received(struct life *l, const struct report_draft *d)
 static void seven_are_received(struct life *l)
 {
     for (int i = 0; i < 5; i++) {
-        struct report_draft d = {.text = str_printf(&l->mem, "report %d: a secret name", i), .has_place = i % 2,
-                                 .lat_deg = 10, .lon_deg = 20, .type = i ? STR("PRP-06") : STR("")};
+        struct report_draft d = {.text = str_printf(&l->mem, "report %d: a secret name", i),
+                                 .has_place = i % 2,
+                                 .lat_deg = 10,
+                                 .lon_deg = 20,
+                                 .type = i ? STR("PRP-06") : STR("")};
         l->receipts[i] = received(l, &d);
     }
     static const uint8_t KEY[REPORT_KEY_BYTES] = {1, 2, 3};
-    struct report_draft keyed = {.text = STR("report 5: a secret name"), .has_place = true, .lat_deg = 10, .lon_deg = 20,
-                                 .type = STR("PRP-06"), .key = KEY};
+    struct report_draft keyed = {.text = STR("report 5: a secret name"),
+                                 .has_place = true,
+                                 .lat_deg = 10,
+                                 .lon_deg = 20,
+                                 .type = STR("PRP-06"),
+                                 .key = KEY};
     l->receipts[5] = received(l, &keyed);
     assert_true(str_is_equal(l->receipts[5], received(l, &keyed)));
     keyed.text = STR("report 6: a secret name");

@@ -30,12 +30,12 @@ struct world {
     struct err err;
 };
 
-#define OK(call)                                            \
-    do {                                                    \
-        w->err.text[0] = 0;                                 \
-        enum rc ok_rc_ = (call);                            \
-        if (ok_rc_ != RC_OK)                                \
-            fail_msg("%s: %s: %s", #call, rc_name(ok_rc_), w->err.text); \
+#define OK(call)                                                                                                       \
+    do {                                                                                                               \
+        w->err.text[0] = 0;                                                                                            \
+        enum rc ok_rc_ = (call);                                                                                       \
+        if (ok_rc_ != RC_OK)                                                                                           \
+            fail_msg("%s: %s: %s", #call, rc_name(ok_rc_), w->err.text);                                               \
     } while (0)
 
 static inline void world_open_parts(struct world *w)
@@ -62,7 +62,10 @@ struct world_test {
     const char *name;
     world_fn fn;
 };
-#define WORLD_TEST(f) {#f, f}
+#define WORLD_TEST(f)                                                                                                  \
+    {                                                                                                                  \
+#f, f                                                                                                          \
+    }
 
 static inline void world_run(struct store_test *t, void *ctx)
 {

@@ -187,17 +187,32 @@ struct column {
     struct store_sql select, update;
 };
 
-#define COLUMN(t, k, c)                                                                  \
-    {t, k, c, {.common = "SELECT " c " FROM " t " WHERE " k " = ?1"},                    \
-     {.common = "UPDATE " t " SET " c " = ?2 WHERE " k " = ?1"}}
+#define COLUMN(t, k, c)                                                                                                \
+    {                                                                                                                  \
+        t, k, c, {.common = "SELECT " c " FROM " t " WHERE " k " = ?1"},                                               \
+        {                                                                                                              \
+            .common = "UPDATE " t " SET " c " = ?2 WHERE " k " = ?1"                                                   \
+        }                                                                                                              \
+    }
 #define ENTRY(c) COLUMN("ledger_entry", "id", c)
 /* Every column of every table of the ledger. Rows of ledger_entry are found by id. */
-static const struct column COLUMNS[] = {
-    ENTRY("id"), ENTRY("seq"), ENTRY("at_us"), ENTRY("action"), ENTRY("actor"), ENTRY("object_kind"), ENTRY("object"),
-    ENTRY("digest"), ENTRY("bytes"), ENTRY("leaf"), ENTRY("chain"),
-    COLUMN("ledger_state", "id", "id"), COLUMN("ledger_state", "id", "size"), COLUMN("ledger_state", "id", "chain"),
-    COLUMN("ledger_state", "id", "frontier"),
-    COLUMN("ledger_checkpoint", "size", "size"), COLUMN("ledger_checkpoint", "size", "note")};
+static const struct column COLUMNS[] = {ENTRY("id"),
+                                        ENTRY("seq"),
+                                        ENTRY("at_us"),
+                                        ENTRY("action"),
+                                        ENTRY("actor"),
+                                        ENTRY("object_kind"),
+                                        ENTRY("object"),
+                                        ENTRY("digest"),
+                                        ENTRY("bytes"),
+                                        ENTRY("leaf"),
+                                        ENTRY("chain"),
+                                        COLUMN("ledger_state", "id", "id"),
+                                        COLUMN("ledger_state", "id", "size"),
+                                        COLUMN("ledger_state", "id", "chain"),
+                                        COLUMN("ledger_state", "id", "frontier"),
+                                        COLUMN("ledger_checkpoint", "size", "size"),
+                                        COLUMN("ledger_checkpoint", "size", "note")};
 enum { COLUMNS_N = sizeof COLUMNS / sizeof *COLUMNS };
 
 /* The value of one cell; type as its column has it. */
@@ -209,7 +224,8 @@ struct cell {
 
 static enum store_type column_type(const struct column *c)
 {
-    static const char *const INTS[] = {"seq", "at_us", "size"}, *const TEXTS[] = {"action", "object_kind", "bytes", "note"};
+    static const char *const INTS[] = {"seq", "at_us", "size"}, *const TEXTS[] = {"action", "object_kind", "bytes",
+                                                                                  "note"};
     for (size_t i = 0; i < 3; i++)
         if (strcmp(c->name, INTS[i]) == 0)
             return STORE_INT;
@@ -254,8 +270,8 @@ static enum rc cell_put(struct store_tx *tx, const struct column *c, struct stor
 }
 
 /* One spoilt cell: verify must fail and, for an entry, name it. */
-static void must_blame(struct spoil *s, struct store_tx *tx, const struct column *c, struct store_arg key, int64_t position,
-                       size_t byte)
+static void must_blame(struct spoil *s, struct store_tx *tx, const struct column *c, struct store_arg key,
+                       int64_t position, size_t byte)
 {
     struct ledger_report r;
     struct err err = {0};
@@ -267,10 +283,11 @@ static void must_blame(struct spoil *s, struct store_tx *tx, const struct column
         s->flips++;
         return;
     }
-    bool is_by_id = r.bad_entry == NONE && memcmp(r.bad_id.b, key.s.p, 16) == 0; /* of no, or of an impossible position */
+    bool is_by_id =
+        r.bad_entry == NONE && memcmp(r.bad_id.b, key.s.p, 16) == 0; /* of no, or of an impossible position */
     if (r.bad_entry != position && !is_by_id)
-        fail_msg("entry.%s, row %lld, byte %zu: blamed %lld: %s", c->name, (long long)position, byte, (long long)r.bad_entry,
-                 err.text);
+        fail_msg("entry.%s, row %lld, byte %zu: blamed %lld: %s", c->name, (long long)position, byte,
+                 (long long)r.bad_entry, err.text);
     s->flips++;
 }
 
@@ -448,7 +465,8 @@ static void must_fail(struct world *w, struct store_tx *tx, int64_t position, co
     struct err err = {0};
     enum rc rc = ledger_verify_in(w->ledger, tx, &r, &err);
     if (rc != RC_DAMAGED || r.bad_entry != position)
-        fail_msg("%s %lld: %s, blamed %lld: %s", what, (long long)position, rc_name(rc), (long long)r.bad_entry, err.text);
+        fail_msg("%s %lld: %s, blamed %lld: %s", what, (long long)position, rc_name(rc), (long long)r.bad_entry,
+                 err.text);
 }
 
 struct op {
@@ -487,8 +505,14 @@ static enum rc insert_row(struct store_tx *tx, void *ctx, struct err *err)
     struct tree_state s;
     char room[ENTRY_BASE_MAX];
     TRY(state_find(tx, &s, err));
-    struct entry e = {.id = {{1}}, .has_seq = true, .has_chain = true, .seq = op->at, .at = {5}, .action = STR("toy.make"),
-                      .object_kind = STR("toy"), .object = {{9}}};
+    struct entry e = {.id = {{1}},
+                      .has_seq = true,
+                      .has_chain = true,
+                      .seq = op->at,
+                      .at = {5},
+                      .action = STR("toy.make"),
+                      .object_kind = STR("toy"),
+                      .object = {{9}}};
     entry_encode(&e, STR_NONE, room);
     e.chain = chain_next(s.chain, e.leaf);
     TRY(entry_insert(tx, &e, err));
@@ -604,7 +628,8 @@ static void test_checkpoint_file_spoilt(struct world *w)
 
 static void test_keys(struct world *w)
 {
-    struct str key, path = str_printf(&w->mem, "%s/keys/ledger.key", w->dir), away = str_printf(&w->mem, "%s.away", path.p);
+    struct str key, path = str_printf(&w->mem, "%s/keys/ledger.key", w->dir),
+                    away = str_printf(&w->mem, "%s.away", path.p);
     struct ledger *l;
     make_small(w);
     OK(file_read(path.p, 4096, &w->mem, &key, &w->err));
@@ -624,8 +649,8 @@ static void test_keys(struct world *w)
     unlink(path.p);
     /* another instance's */
     unlink(str_printf(&w->mem, "%s/keys/ledger.pub", w->dir).p);
-    OK(file_replace(path.p, STR("PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz\n"), 0600,
-                    &w->err));
+    OK(file_replace(path.p, STR("PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz\n"),
+                    0600, &w->err));
     assert_int_equal(ledger_open(w->store, w->dir, NULL, &none, &w->err), RC_CONFLICT);
     OK(file_replace(path.p, STR("nonsense"), 0600, &w->err));
     assert_int_equal(ledger_open(w->store, w->dir, NULL, &none, &w->err), RC_DAMAGED);
@@ -643,9 +668,9 @@ static void test_keys(struct world *w)
 /* Entry 0 is looked at when the ledger is opened: changed, it is named there too; moved, it can still be verified. */
 static enum rc spoil_first(struct store_tx *tx, void *ctx, struct err *err)
 {
-    static const struct store_sql BYTES = {
-        .common = "UPDATE ledger_entry SET bytes = replace(bytes, '+', '-') WHERE seq = 0"},
-                                  MOVE = {.common = "UPDATE ledger_entry SET seq = 99 WHERE seq = 0"};
+    static const struct store_sql
+        BYTES = {.common = "UPDATE ledger_entry SET bytes = replace(bytes, '+', '-') WHERE seq = 0"},
+        MOVE = {.common = "UPDATE ledger_entry SET seq = 99 WHERE seq = 0"};
     return store_exec(tx, *(bool *)ctx ? &BYTES : &MOVE, NULL, 0, NULL, err);
 }
 
@@ -658,16 +683,19 @@ static void test_first_entry_spoilt(struct world *w)
     assert_int_equal(ledger_open(w->store, w->dir, NULL, &l, &w->err), RC_DAMAGED);
     assert_non_null(strstr(w->err.text, "ledger entry 0"));
     OK(store_write(w->store, spoil_first, &(bool){false}, &w->err));
-    assert_int_equal(rename(str_printf(&w->mem, "%s/keys/ledger.key", w->dir).p, str_printf(&w->mem, "%s/k", w->dir).p), 0);
+    assert_int_equal(rename(str_printf(&w->mem, "%s/keys/ledger.key", w->dir).p, str_printf(&w->mem, "%s/k", w->dir).p),
+                     0);
     OK(ledger_open(w->store, w->dir, NULL, &l, &w->err));
-    assert_false(file_is_there(str_printf(&w->mem, "%s/keys/ledger.key", w->dir).p)); /* no new key: there are entries */
+    assert_false(
+        file_is_there(str_printf(&w->mem, "%s/keys/ledger.key", w->dir).p)); /* no new key: there are entries */
     assert_int_equal(ledger_verify(l, &r, &w->err), RC_DAMAGED);
     assert_int_equal(r.bad_entry, 0);
     store_close(w->store);
     ledger_close(l);
     ledger_close(w->ledger);
     vault_close(w->vault);
-    assert_int_equal(rename(str_printf(&w->mem, "%s/k", w->dir).p, str_printf(&w->mem, "%s/keys/ledger.key", w->dir).p), 0);
+    assert_int_equal(rename(str_printf(&w->mem, "%s/k", w->dir).p, str_printf(&w->mem, "%s/keys/ledger.key", w->dir).p),
+                     0);
     world_start(w);
 }
 
@@ -697,7 +725,10 @@ static enum rc toy_check(struct store_tx *tx, void *ctx, ledger_digest_fn put, v
 static enum rc toy_gone(struct store_tx *tx, void *ctx, struct err *err)
 {
     (void)ctx;
-    struct ledger_event ev = {.action = "toy.remove", .object_kind = "toy", .object = {{7, 2, 0, 1}}, .at = {1},
+    struct ledger_event ev = {.action = "toy.remove",
+                              .object_kind = "toy",
+                              .object = {{7, 2, 0, 1}},
+                              .at = {1},
                               .digest = LEDGER_DIGEST_GONE};
     return ledger_append(tx, &ev, err);
 }

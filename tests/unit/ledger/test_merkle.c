@@ -164,7 +164,7 @@ static void test_save_load(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hashes),    cmocka_unit_test(test_known_proofs),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hashes), cmocka_unit_test(test_known_proofs),
                                        cmocka_unit_test(test_inclusion), cmocka_unit_test(test_consistency),
                                        cmocka_unit_test(test_save_load)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,10 +17,11 @@
 #define DASH "\xe2\x80\x94 "
 static const char VKEY[] = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
 static const char SEED[] = "AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
-#define TEXT \
-    "If you think cryptography is the answer to your problem,\n" \
+#define TEXT                                                                                                           \
+    "If you think cryptography is the answer to your problem,\n"                                                       \
     "then you don't know what your problem is.\n"
-#define SIG DASH "PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+#define SIG                                                                                                            \
+    DASH "PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
 static const char SPEC_VKEY[] = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
 static const char SPEC_NOTE[] =
     "This is an example message.\n\n" DASH
@@ -99,7 +100,8 @@ static void test_unknown_signers(void **state)
     assert_int_equal(f->note.signatures_n, 3);
     assert_int_equal(open_note(f, str_printf(&f->mem, "%s\n%s", TEXT, OTHERS), &peter), RC_DAMAGED);
     /* one good, one bad signature of the known key */
-    assert_int_equal(open_note(f, str_printf(&f->mem, "%s\n%s%sPeterNeumann x08gowAA\n", TEXT, SIG, DASH), &peter), RC_DAMAGED);
+    assert_int_equal(open_note(f, str_printf(&f->mem, "%s\n%s%sPeterNeumann x08gowAA\n", TEXT, SIG, DASH), &peter),
+                     RC_DAMAGED);
 }
 
 static void test_each_bit(void **state)
@@ -120,10 +122,21 @@ static void test_each_bit(void **state)
 static void test_malformed(void **state)
 {
     struct fixture *f = *state;
-    static const char *const BAD[] = {TEXT, TEXT SIG, "\n\n", "\n" SIG, "a\n\n", "a\n\nx " SIG, "a\n\n" DASH "name\n",
-                                      "a\n\n" DASH "name +\n", "a\n\n" DASH "na+me AAAAAAA=\n", "a\n\n" DASH " AAAAAAA=\n",
-                                      "a\n\n" DASH "n\xc2\xa0m AAAAAAA=\n", "a\n\n" DASH "name AAAA\n",
-                                      "a\n\n" DASH "name AAAAAAB=\n", "a\r\n\n" SIG, "a\n\n" DASH "name AAAAAAA=",
+    static const char *const BAD[] = {TEXT,
+                                      TEXT SIG,
+                                      "\n\n",
+                                      "\n" SIG,
+                                      "a\n\n",
+                                      "a\n\nx " SIG,
+                                      "a\n\n" DASH "name\n",
+                                      "a\n\n" DASH "name +\n",
+                                      "a\n\n" DASH "na+me AAAAAAA=\n",
+                                      "a\n\n" DASH " AAAAAAA=\n",
+                                      "a\n\n" DASH "n\xc2\xa0m AAAAAAA=\n",
+                                      "a\n\n" DASH "name AAAA\n",
+                                      "a\n\n" DASH "name AAAAAAB=\n",
+                                      "a\r\n\n" SIG,
+                                      "a\n\n" DASH "name AAAAAAA=",
                                       "\xff\n\n" DASH "name AAAAAAA=\n"};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
         if (note_parse(str_of(BAD[i]), &f->mem, &f->note, &f->err) != RC_INVALID)
@@ -151,9 +164,9 @@ static void test_bad_keys(void **state)
     assert_int_equal(note_key_parse(STR("PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY=="),
                                     &f->mem, &k, &f->err),
                      RC_INVALID);
-    assert_int_equal(note_key_parse(STR("PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"), &f->mem,
-                                    &k, &f->err),
-                     RC_INVALID);
+    assert_int_equal(
+        note_key_parse(STR("PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"), &f->mem, &k, &f->err),
+        RC_INVALID);
 }
 
 static void test_checkpoints(void **state)
@@ -164,15 +177,20 @@ static void test_checkpoints(void **state)
     assert_int_equal(checkpoint_parse(str_of(GOOD), &f->mem, &c, &f->err), RC_OK);
     assert_int_equal(c.size, 20852163);
     assert_string_equal(checkpoint_format(&f->mem, &c).p, GOOD);
-    assert_int_equal(checkpoint_parse(str_printf(&f->mem, "%sextension\n", GOOD), &f->mem, &c, &f->err), RC_UNSUPPORTED);
+    assert_int_equal(checkpoint_parse(str_printf(&f->mem, "%sextension\n", GOOD), &f->mem, &c, &f->err),
+                     RC_UNSUPPORTED);
     static const char NUL[] = "a\0b\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
     assert_int_equal(checkpoint_parse((struct str){NUL, sizeof NUL - 1}, &f->mem, &c, &f->err), RC_INVALID);
-    static const char *const BAD[] = {"", "a\n", "a\n1\n", "\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
+    static const char *const BAD[] = {"",
+                                      "a\n",
+                                      "a\n1\n",
+                                      "\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
                                       "a\n01\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
                                       "a\n-1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
                                       "a\n+1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
                                       "a\n99999999999999999999\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
-                                      "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2J=\n", "a\n1\nCsUY\n",
+                                      "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2J=\n",
+                                      "a\n1\nCsUY\n",
                                       "a\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I="};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
         if (checkpoint_parse(str_of(BAD[i]), &f->mem, &c, &f->err) != RC_INVALID)
@@ -181,9 +199,10 @@ static void test_checkpoints(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_published_notes), cmocka_unit_test(test_sign_is_byte_exact),
-                                       cmocka_unit_test(test_unknown_signers), cmocka_unit_test(test_each_bit),
-                                       cmocka_unit_test(test_malformed),       cmocka_unit_test(test_bad_keys),
-                                       cmocka_unit_test(test_checkpoints)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_published_notes), cmocka_unit_test(test_sign_is_byte_exact),
+        cmocka_unit_test(test_unknown_signers), cmocka_unit_test(test_each_bit),
+        cmocka_unit_test(test_malformed),       cmocka_unit_test(test_bad_keys),
+        cmocka_unit_test(test_checkpoints)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -169,9 +169,10 @@ static void test_keys_of_another(struct world *w)
 
 static void test_keyed_hash(struct world *w)
 {
-    struct sha256 a = vault_keyed_hash(w->vault, "receipt", "abc", 3), b = vault_keyed_hash(w->vault, "receipt", "abc", 3),
-                  c = vault_keyed_hash(w->vault, "session", "abc", 3), d = vault_keyed_hash(w->vault, "receipt", "abd", 3),
-                  plain = sha256_of("abc", 3);
+    struct sha256 a = vault_keyed_hash(w->vault, "receipt", "abc", 3),
+                  b = vault_keyed_hash(w->vault, "receipt", "abc", 3),
+                  c = vault_keyed_hash(w->vault, "session", "abc", 3),
+                  d = vault_keyed_hash(w->vault, "receipt", "abd", 3), plain = sha256_of("abc", 3);
     assert_memory_equal(a.b, b.b, 32);
     assert_memory_not_equal(a.b, c.b, 32);
     assert_memory_not_equal(a.b, d.b, 32);
@@ -262,8 +263,8 @@ static void test_in_a_transaction(struct world *w)
 int main(void)
 {
     static const struct world_test TESTS[] = {
-        WORLD_TEST(test_seal_and_destroy), WORLD_TEST(test_spoilt_cipher),   WORLD_TEST(test_destroyed_is_overwritten),
-        WORLD_TEST(test_spoilt_record),    WORLD_TEST(test_torn_tail),       WORLD_TEST(test_keys_of_another),
+        WORLD_TEST(test_seal_and_destroy), WORLD_TEST(test_spoilt_cipher),    WORLD_TEST(test_destroyed_is_overwritten),
+        WORLD_TEST(test_spoilt_record),    WORLD_TEST(test_torn_tail),        WORLD_TEST(test_keys_of_another),
         WORLD_TEST(test_keyed_hash),       WORLD_TEST(test_in_a_transaction), WORLD_TEST(test_threads_and_processes)};
     return worlds_run(TESTS, sizeof TESTS / sizeof *TESTS);
 }

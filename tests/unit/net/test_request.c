@@ -106,8 +106,12 @@ static void test_encodings(void **state)
         const char *header;
         bool yes;
     } CASES[] = {
-        {"gzip", true}, {"br, gzip;q=0.5", true}, {"GZIP", true}, {"*", true}, {"", false}, {"br", false},
-        {"gzip;q=0", false}, {"gzip; q=0.000, br", false}, {"*;q=0", false}, {"gzip;q=0, *", false}, {"identity", false},
+        {"gzip", true},      {"br, gzip;q=0.5", true},
+        {"GZIP", true},      {"*", true},
+        {"", false},         {"br", false},
+        {"gzip;q=0", false}, {"gzip; q=0.000, br", false},
+        {"*;q=0", false},    {"gzip;q=0, *", false},
+        {"identity", false},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         const char *pair[] = {"Accept-Encoding", CASES[i].header};
@@ -141,7 +145,8 @@ static void test_types(void **state)
 static void test_listen(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"", "8080", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", ":80", "no such host:1"};
+    static const char *const BAD[] = {"",    "8080",          "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000",
+                                      ":80", "no such host:1"};
     struct err err;
     int fd, port;
     char shown[128];

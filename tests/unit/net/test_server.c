@@ -89,8 +89,12 @@ static int start(struct fixture *f, struct http_options opt)
     if (http_server_start(&opt, &app, &f->server, &err) != RC_OK)
         fail_msg("%s", err.text);
     f->port = http_server_port(f->server);
-    struct http_response like = {.status = 200, .type = "text/plain", .body = STR("plain"), .gzip = STR("packed"),
-                                 .etag = STR("\"p\""), .cache = "max-age=9"};
+    struct http_response like = {.status = 200,
+                                 .type = "text/plain",
+                                 .body = STR("plain"),
+                                 .gzip = STR("packed"),
+                                 .etag = STR("\"p\""),
+                                 .cache = "max-age=9"};
     f->prepared = http_prepare(&app, &like);
     memset(big, 'x', sizeof big);
     return 0;
@@ -207,7 +211,8 @@ static void test_two_requests_at_once(void **state)
     struct fixture *f = *state;
     size_t at;
     int fd = dial(f->port);
-    const char *two = "POST /slow HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\noneGET /two HTTP/1.1\r\nHost: t\r\n\r\n";
+    const char *two =
+        "POST /slow HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\noneGET /two HTTP/1.1\r\nHost: t\r\n\r\n";
     assert_true(say(fd, two, strlen(two)));
     assert_true(hear(fd, false, answer, sizeof answer, &at));
     assert_string_equal(answer + at, "one");
@@ -299,8 +304,13 @@ static void test_malformed(void **state)
 {
     struct fixture *f = *state;
     static const char *const CASES[] = {
-        "\r\n\r\n\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02\x01\x01",
-        "GET /%00 HTTP/1.1\r\nHost: t\r\n\r\n", "GET /x HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\n",
+        "\r\n\r\n\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n",
+        "\x16\x03\x01\x02\x01\x01",
+        "GET /%00 HTTP/1.1\r\nHost: t\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\n",
         "POST /x HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "GET /x?%zz HTTP/1.1\r\nHost: t\r\n\r\n",
     };

@@ -25,12 +25,12 @@ struct world {
     struct err err;
 };
 
-#define OK(call)                                                          \
-    do {                                                                  \
-        w->err.text[0] = 0;                                               \
-        enum rc ok_rc_ = (call);                                          \
-        if (ok_rc_ != RC_OK)                                              \
-            fail_msg("%s: %s: %s", #call, rc_name(ok_rc_), w->err.text);  \
+#define OK(call)                                                                                                       \
+    do {                                                                                                               \
+        w->err.text[0] = 0;                                                                                            \
+        enum rc ok_rc_ = (call);                                                                                       \
+        if (ok_rc_ != RC_OK)                                                                                           \
+            fail_msg("%s: %s: %s", #call, rc_name(ok_rc_), w->err.text);                                               \
     } while (0)
 #define FAILS(rc, call) assert_int_equal((call), (rc))
 
@@ -71,12 +71,19 @@ static int64_t verify_entries(struct world *w)
 
 static void test_names(struct world *w)
 {
-    static const char *const GOOD[][2] = {{"Alice", "alice"}, {"a.b-c_d@example.org", "a.b-c_d@example.org"},
-                                          {"\xd9\x81\xd8\xa7\xd8\xb7\xd9\x85\xd8\xa9", "\xd9\x81\xd8\xa7\xd8\xb7\xd9\x85\xd8\xa9"},
-                                          {"Stra\xc3\x9f" "e", "strasse"}, {"\xef\xbc\xa2\xef\xbc\xaf\xef\xbc\xa2", "bob"},
-                                          {"\xe0\xa4\xb9\xe0\xa4\xbf\xe0\xa4\xa8\xe0\xa5\x8d", "\xe0\xa4\xb9\xe0\xa4\xbf\xe0\xa4\xa8\xe0\xa5\x8d"}};
-    static const char *const BAD[] = {"", "a", "two words", "semi;colon", "tab\t", "\xff\xff", "a/b",
-                                      "0123456789012345678901234567890123456789012345678901234567890123456789", "<b>"};
+    static const char *const GOOD[][2] = {
+        {"Alice", "alice"},
+        {"a.b-c_d@example.org", "a.b-c_d@example.org"},
+        {"\xd9\x81\xd8\xa7\xd8\xb7\xd9\x85\xd8\xa9", "\xd9\x81\xd8\xa7\xd8\xb7\xd9\x85\xd8\xa9"},
+        {"Stra\xc3\x9f"
+         "e",
+         "strasse"},
+        {"\xef\xbc\xa2\xef\xbc\xaf\xef\xbc\xa2", "bob"},
+        {"\xe0\xa4\xb9\xe0\xa4\xbf\xe0\xa4\xa8\xe0\xa5\x8d", "\xe0\xa4\xb9\xe0\xa4\xbf\xe0\xa4\xa8\xe0\xa5\x8d"}};
+    static const char *const BAD[] = {
+        "",      "a",        "two words", "semi;colon",
+        "tab\t", "\xff\xff", "a/b",       "0123456789012345678901234567890123456789012345678901234567890123456789",
+        "<b>"};
     struct account a;
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
         OK(people_find_account(w->people, &SYSTEM, account_add(w, GOOD[i][0], ROLE_REVIEWER), &w->mem, &a, &w->err));
@@ -104,7 +111,8 @@ static void test_password_rules(struct world *w)
     struct uuid id = account_add(w, "long-enough-name", ROLE_ADMINISTRATOR);
     char longest[PASSWORD_MAX + 1];
     memset(longest, 'x', sizeof longest);
-    static const char *const BAD[] = {"", "short", "elevenchars", "Long-Enough-NAME", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"};
+    static const char *const BAD[] = {"", "short", "elevenchars", "Long-Enough-NAME",
+                                      "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
         FAILS(RC_INVALID, people_set_password(w->people, &SYSTEM, id, str_of(BAD[i]), &w->err));
     FAILS(RC_INVALID, people_set_password(w->people, &SYSTEM, id, (struct str){longest, PASSWORD_MAX + 1}, &w->err));
@@ -245,7 +253,7 @@ static void test_throttle(struct world *w)
         }
     }
     later(2);
-    OK(login(w, "ivan", PASSWORD, &s)); /* the right one after the wait */
+    OK(login(w, "ivan", PASSWORD, &s));                                        /* the right one after the wait */
     FAILS(RC_UNAUTHENTICATED, login(w, "ivan", STR("wrong wrong wrong"), &s)); /* and the count began anew */
     for (int i = 0; i < 40; i++) {
         enum rc rc = login(w, "ivan", STR("wrong wrong wrong"), &s);
@@ -368,7 +376,8 @@ static void test_ledger_guards_accounts(struct world *w)
 /* Names and passwords as deployed: argon2id, 64 MiB, 3 passes, and a hash that says so. */
 static enum rc hash_find(struct store_tx *tx, void *ctx, struct err *err)
 {
-    static const struct store_sql SQL = {.common = "SELECT count(*) FROM account WHERE password LIKE '$argon2id$v=19$m=65536,t=3,p=1$%'"};
+    static const struct store_sql SQL = {
+        .common = "SELECT count(*) FROM account WHERE password LIKE '$argon2id$v=19$m=65536,t=3,p=1$%'"};
     return store_get_int(tx, &SQL, NULL, 0, ctx, err);
 }
 

@@ -82,8 +82,8 @@ static void compare(const struct policy_object *o)
             struct viewer v = {.account = accounts[i], .role = (enum role)role};
             enum view got = policy_view(&v, o), want = reference(&v, o);
             if (got != want)
-                fail_msg("role %d kind %d visibility %d verification %d approved %d public %d: %d, not %d", role, o->kind,
-                         o->visibility, o->verification, o->is_approved, o->is_scope_public, got, want);
+                fail_msg("role %d kind %d visibility %d verification %d approved %d public %d: %d, not %d", role,
+                         o->kind, o->visibility, o->verification, o->is_approved, o->is_scope_public, got, want);
         }
 }
 
@@ -177,10 +177,14 @@ static void test_cells_of_always(void **state)
         int precision;
         double want_lat, want_lon;
     } ALWAYS[] = {
-        {0, 0, 50000, 0.225, 0.2250000},           {48.8530, 2.3499, 10000, 48.8250000, 2.4045802},
-        {48.8530, 2.3499, 1000, 48.8565000, 2.3564885}, {-33.8600, 151.2111, 5000, -33.8625000, 151.2054381},
-        {89.9, 12, 1000, 90, 0},                   {-90, 0, 1000, -90, 0},
-        {10, 180, 1000, 10.0035, -179.9954257},    {10, -180, 1000, 10.0035, -179.9954257},
+        {0, 0, 50000, 0.225, 0.2250000},
+        {48.8530, 2.3499, 10000, 48.8250000, 2.4045802},
+        {48.8530, 2.3499, 1000, 48.8565000, 2.3564885},
+        {-33.8600, 151.2111, 5000, -33.8625000, 151.2054381},
+        {89.9, 12, 1000, 90, 0},
+        {-90, 0, 1000, -90, 0},
+        {10, 180, 1000, 10.0035, -179.9954257},
+        {10, -180, 1000, 10.0035, -179.9954257},
     };
     for (size_t i = 0; i < sizeof ALWAYS / sizeof *ALWAYS; i++) {
         struct policy_cell c = policy_cell_of(ALWAYS[i].lat, ALWAYS[i].lon, ALWAYS[i].precision);
@@ -262,9 +266,12 @@ static void test_cells_do_not_hang_on_rounding(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reference), cmocka_unit_test(test_monotone),
-                                       cmocka_unit_test(test_acts), cmocka_unit_test(test_coarse_points),
-                                       cmocka_unit_test(test_cells_of_always), cmocka_unit_test(test_cells),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_reference),
+                                       cmocka_unit_test(test_monotone),
+                                       cmocka_unit_test(test_acts),
+                                       cmocka_unit_test(test_coarse_points),
+                                       cmocka_unit_test(test_cells_of_always),
+                                       cmocka_unit_test(test_cells),
                                        cmocka_unit_test(test_cells_are_wide),
                                        cmocka_unit_test(test_cells_do_not_hang_on_rounding)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,9 +60,10 @@ static inline struct str perturb_script(struct perturb *p, struct str name, stru
 /* How mappers shorten: customary short forms; a long word cut with a point; a word left out of a name of three or more. */
 static inline struct str perturb_shorten(struct perturb *p, struct str name, struct arena *mem)
 {
-    static const char *const SHORT[][2] = {{"Saint", "St"},   {"Church", "Ch"},     {"and", "&"},       {"Roman", "R"},
-                                           {"Catholic", "C"}, {"Methodist", "Meth"}, {"Baptist", "Bapt"}, {"Centre", "Ctr"},
-                                           {"Road", "Rd"},    {"United", "Utd"},    {"Cemetery", "Cem"}, {"Mount", "Mt"}};
+    static const char *const SHORT[][2] = {{"Saint", "St"},     {"Church", "Ch"},    {"and", "&"},
+                                           {"Roman", "R"},      {"Catholic", "C"},   {"Methodist", "Meth"},
+                                           {"Baptist", "Bapt"}, {"Centre", "Ctr"},   {"Road", "Rd"},
+                                           {"United", "Utd"},   {"Cemetery", "Cem"}, {"Mount", "Mt"}};
     struct buf b;
     size_t words = 1, at = 0;
     for (size_t i = 0; i < name.n; i++)

@@ -18,8 +18,8 @@ static const char *town(struct registry *r, int edition, int n)
     buf_init(&b, 0);
     buf_add_z(&b, "{\"type\":\"FeatureCollection\",\"features\":[");
     for (int i = 0; i < n; i++) {
-        buf_printf(&b, "%s{\"type\":\"Feature\",\"id\":\"node/%d\",\"properties\":{\"amenity\":\"place_of_worship\",", i ? "," : "",
-                   i + 1);
+        buf_printf(&b, "%s{\"type\":\"Feature\",\"id\":\"node/%d\",\"properties\":{\"amenity\":\"place_of_worship\",",
+                   i ? "," : "", i + 1);
         buf_printf(&b, "\"religion\":\"%s\",\"name\":\"House %d of %d\"},\"geometry\":", i % 2 ? "jewish" : "hindu", i,
                    i % 7 == edition % 7 ? edition : 0);
         if (i % 5 == 4)

@@ -69,13 +69,26 @@ static enum truth predicate(const struct cql *c, const struct site *s)
     for (size_t i = 0; i < c->values_n; i++) {
         int order = str_compare(v, c->values[i].text);
         switch (c->op) {
-        case CQL_LIKE: holds = like(v, c->values[i].text); break;
-        case CQL_NOT_EQUAL: holds = order != 0; break;
-        case CQL_LESS: holds = order < 0; break;
-        case CQL_LESS_EQUAL: holds = order <= 0; break;
-        case CQL_GREATER: holds = order > 0; break;
-        case CQL_GREATER_EQUAL: holds = order >= 0; break;
-        default: holds = holds || order == 0;
+        case CQL_LIKE:
+            holds = like(v, c->values[i].text);
+            break;
+        case CQL_NOT_EQUAL:
+            holds = order != 0;
+            break;
+        case CQL_LESS:
+            holds = order < 0;
+            break;
+        case CQL_LESS_EQUAL:
+            holds = order <= 0;
+            break;
+        case CQL_GREATER:
+            holds = order > 0;
+            break;
+        case CQL_GREATER_EQUAL:
+            holds = order >= 0;
+            break;
+        default:
+            holds = holds || order == 0;
         }
     }
     return holds != c->is_negated ? YES : NO;
@@ -203,7 +216,9 @@ static void add_predicate(struct registry *r, struct prng *rng, const struct sho
     bool negated = prng_below(rng, 3) == 0;
     buf_add_z(b, name);
     switch (prng_below(rng, 4)) {
-    case 0: buf_add_z(b, negated ? " IS NOT NULL" : " IS NULL"); return;
+    case 0:
+        buf_add_z(b, negated ? " IS NOT NULL" : " IS NULL");
+        return;
     case 1:
         buf_add_z(b, negated ? " NOT LIKE " : " LIKE ");
         add_text(b, pattern_from(r, rng, v));
@@ -307,9 +322,9 @@ static void meanings(struct registry *r)
 
 static void refused(struct registry *r)
 {
-    static const char *const FILTERS_BAD[] = {"wikidata = 'Q1'",     "lat > 5",          "faith = 5",
-                                              "name > DATE('2026')", "s.search = 'x'",   "\"name'\" = 'x'",
-                                              "visibility <> 'a'",   "name LIKE '%%%%%%%%%%%'"};
+    static const char *const FILTERS_BAD[] = {
+        "wikidata = 'Q1'", "lat > 5",         "faith = 5",         "name > DATE('2026')",
+        "s.search = 'x'",  "\"name'\" = 'x'", "visibility <> 'a'", "name LIKE '%%%%%%%%%%%'"};
     struct features_page page;
     for (size_t i = 0; i < sizeof FILTERS_BAD / sizeof FILTERS_BAD[0]; i++) {
         struct features_query q = {0};

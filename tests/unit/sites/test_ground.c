@@ -156,8 +156,8 @@ static void check_box(const struct geo_box *b, size_t page)
 static void test_boxes(void **state)
 {
     (void)state;
-    static const struct geo_box FIXED[] = {
-        {-180, -90, 180, 90}, {170, -30, -170, 10}, {0, 40, 5, 50}, {180, -20, -180, 0}, {-180, -90, 180, -85}, {2.3, 48.8, 2.31, 48.81}};
+    static const struct geo_box FIXED[] = {{-180, -90, 180, 90}, {170, -30, -170, 10},  {0, 40, 5, 50},
+                                           {180, -20, -180, 0},  {-180, -90, 180, -85}, {2.3, 48.8, 2.31, 48.81}};
     for (size_t i = 0; i < sizeof FIXED / sizeof *FIXED; i++)
         for (size_t page = 1; page <= 1000; page *= 10)
             check_box(&FIXED[i], page);
@@ -183,8 +183,11 @@ static void test_by_hand(void **state)
 {
     (void)state;
     const struct geo_point here = {50, 10};
-    struct made_site s[] = {{.at = here, .religion = 1}, {.at = here, .religion = 1}, {.at = here, .religion = 2},
-                            {.at = here, .religion = 0}, {.at = here, .religion = 3, .flags = ATLAS_COARSE}};
+    struct made_site s[] = {{.at = here, .religion = 1},
+                            {.at = here, .religion = 1},
+                            {.at = here, .religion = 2},
+                            {.at = here, .religion = 0},
+                            {.at = here, .religion = 3, .flags = ATLAS_COARSE}};
     struct atlas *a;
     size_t n;
     for (uint8_t i = 0; i < 5; i++)
@@ -258,9 +261,13 @@ static void test_changes(void **state)
         struct uuid id = what == 1 ? s->id : more[i].id;
         *s = more[i];
         s->id = id;
-        sites[i] = (struct atlas_site){.public_id = s->id, .lat_deg = s->at.lat_deg, .lon_deg = s->at.lon_deg,
-                                       .religion = str_of(made_religions[s->religion]), .kind = STR("CHU"),
-                                       .class_code = STR("place_of_worship"), .flags = s->flags};
+        sites[i] = (struct atlas_site){.public_id = s->id,
+                                       .lat_deg = s->at.lat_deg,
+                                       .lon_deg = s->at.lon_deg,
+                                       .religion = str_of(made_religions[s->religion]),
+                                       .kind = STR("CHU"),
+                                       .class_code = STR("place_of_worship"),
+                                       .flags = s->flags};
         changes[changes_n++] = (struct atlas_change){s->id, &sites[i]};
     }
     assert_int_equal(atlas_overlay(atlas, changes, changes_n, 1, &over, &err), RC_OK);
@@ -289,11 +296,8 @@ static void test_changes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_circles),
-        cmocka_unit_test(test_every_zoom),
-        cmocka_unit_test(test_boxes),
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_circles), cmocka_unit_test(test_every_zoom), cmocka_unit_test(test_boxes),
+        cmocka_unit_test(test_by_hand), cmocka_unit_test(test_changes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

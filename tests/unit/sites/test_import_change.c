@@ -12,19 +12,21 @@
 
 #define SOURCE "map"
 
-#define NODE(id, version, lat, lon, tags) "<node id='" id "' version='" version "' lat='" lat "' lon='" lon "'>" tags "</node>\n"
-#define FAITH "<tag k='amenity' v='place_of_worship'/><tag k='religion' v='hindu'/>"
-#define NAME(text) "<tag k='name' v='" text "'/>"
-#define RING "<nd ref='11'/><nd ref='12'/><nd ref='13'/><nd ref='11'/>"
+#define NODE(id, version, lat, lon, tags)                                                                              \
+    "<node id='" id "' version='" version "' lat='" lat "' lon='" lon "'>" tags "</node>\n"
+#define FAITH                       "<tag k='amenity' v='place_of_worship'/><tag k='religion' v='hindu'/>"
+#define NAME(text)                  "<tag k='name' v='" text "'/>"
+#define RING                        "<nd ref='11'/><nd ref='12'/><nd ref='13'/><nd ref='11'/>"
 #define WAY(id, version, nds, tags) "<way id='" id "' version='" version "'>" nds tags "</way>\n"
 
-#define MAP                                                                                                             \
-    "<osm version='0.6'>\n" NODE("1", "3", "10", "20", FAITH NAME("One")) NODE("2", "3", "11", "21", FAITH NAME("Two"))  \
-        NODE("3", "3", "12", "22", FAITH NAME("Three")) NODE("4", "3", "13", "23", FAITH NAME("Four"))                  \
-            NODE("11", "1", "14", "24", "") NODE("12", "1", "14", "24.001", "") NODE("13", "1", "14.001", "24.001", "")   \
-                WAY("5", "2", RING, FAITH NAME("Five")) "</osm>\n"
-#define CHANGE(create, modify, gone)                                                                                    \
-    "<osmChange version='0.6'>\n<create>" create "</create>\n<modify>" modify "</modify>\n<delete>" gone                 \
+#define MAP                                                                                                            \
+    "<osm version='0.6'>\n" NODE("1", "3", "10", "20", FAITH NAME("One"))                                              \
+        NODE("2", "3", "11", "21", FAITH NAME("Two")) NODE("3", "3", "12", "22", FAITH NAME("Three"))                  \
+            NODE("4", "3", "13", "23", FAITH NAME("Four")) NODE("11", "1", "14", "24", "")                             \
+                NODE("12", "1", "14", "24.001", "") NODE("13", "1", "14.001", "24.001", "")                            \
+                    WAY("5", "2", RING, FAITH NAME("Five")) "</osm>\n"
+#define CHANGE(create, modify, gone)                                                                                   \
+    "<osmChange version='0.6'>\n<create>" create "</create>\n<modify>" modify "</modify>\n<delete>" gone               \
     "</delete>\n</osmChange>\n"
 
 static struct areas *borders; /* of the world; loaded once, as each import would do it again */
@@ -40,14 +42,14 @@ static enum rc import_here(struct registry *r, const char *path, const char *sou
     return sites_import_file(r->st, path, &o, out, &r->err);
 }
 
-static void import_is(struct registry *r, const char *text, int64_t added, int64_t updated, int64_t unchanged, int64_t gone,
-                      int64_t rejected, int64_t unplaced)
+static void import_is(struct registry *r, const char *text, int64_t added, int64_t updated, int64_t unchanged,
+                      int64_t gone, int64_t rejected, int64_t unplaced)
 {
     struct sites_import_report p;
     const char *path = written(r, "file.xml", text, strlen(text));
     OK(import_here(r, path, SOURCE, NULL, false, &p));
-    if (p.added != added || p.updated != updated || p.unchanged != unchanged || p.gone != gone || p.rejected != rejected ||
-        p.unplaced != unplaced)
+    if (p.added != added || p.updated != updated || p.unchanged != unchanged || p.gone != gone ||
+        p.rejected != rejected || p.unplaced != unplaced)
         fail_msg("added %lld updated %lld unchanged %lld gone %lld rejected %lld unplaced %lld", (long long)p.added,
                  (long long)p.updated, (long long)p.unchanged, (long long)p.gone, (long long)p.rejected,
                  (long long)p.unplaced);
@@ -56,51 +58,66 @@ static void import_is(struct registry *r, const char *text, int64_t added, int64
 
 static int64_t named(struct registry *r, const char *id, const char *name)
 {
-    return number_of(r, str_printf(&r->mem, "SELECT count(*) FROM site s JOIN site_source r ON r.site = s.id WHERE "
-                                            "r.external_id = '%s' AND r.gone_release IS NULL AND s.name = '%s'", id, name).p);
+    return number_of(r, str_printf(&r->mem,
+                                   "SELECT count(*) FROM site s JOIN site_source r ON r.site = s.id WHERE "
+                                   "r.external_id = '%s' AND r.gone_release IS NULL AND s.name = '%s'",
+                                   id, name)
+                            .p);
 }
 
 static int64_t placed(struct registry *r, const char *id, const char *lat)
 {
-    return number_of(r, str_printf(&r->mem, "SELECT count(*) FROM site s JOIN site_source r ON r.site = s.id WHERE "
-                                            "r.external_id = '%s' AND s.lat > %s - 0.0008 AND s.lat < %s + 0.0008", id, lat,
-                                   lat).p);
+    return number_of(r, str_printf(&r->mem,
+                                   "SELECT count(*) FROM site s JOIN site_source r ON r.site = s.id WHERE "
+                                   "r.external_id = '%s' AND s.lat > %s - 0.0008 AND s.lat < %s + 0.0008",
+                                   id, lat, lat)
+                            .p);
 }
 
 static void listed_only(struct registry *r)
 {
     import_is(r, MAP, 5, 0, 0, 0, 0, 0);
-    import_is(r, CHANGE(NODE("6", "1", "15", "25", FAITH NAME("Six")), NODE("1", "4", "10", "20", FAITH NAME("Uno")),
-                        NODE("2", "4", "11", "21", "")),
+    import_is(r,
+              CHANGE(NODE("6", "1", "15", "25", FAITH NAME("Six")), NODE("1", "4", "10", "20", FAITH NAME("Uno")),
+                     NODE("2", "4", "11", "21", "")),
               1, 1, 0, 1, 0, 0);
     assert_int_equal(named(r, "node/1", "Uno"), 1);
     assert_int_equal(named(r, "node/2", "Two"), 0);
     assert_int_equal(named(r, "node/3", "Three"), 1); /* not listed: as it was */
     assert_int_equal(named(r, "node/6", "Six"), 1);
     /* No religious place any more; never was one; is one now. */
-    import_is(r, CHANGE("", NODE("3", "4", "12", "22", NAME("Three")) NODE("77", "2", "1", "1", NAME("Bench"))
-                        NODE("2", "5", "11", "21", FAITH NAME("Two again")), NODE("78", "2", "1", "1", "")),
+    import_is(r,
+              CHANGE("",
+                     NODE("3", "4", "12", "22", NAME("Three")) NODE("77", "2", "1", "1", NAME("Bench"))
+                         NODE("2", "5", "11", "21", FAITH NAME("Two again")),
+                     NODE("78", "2", "1", "1", "")),
               0, 1, 0, 1, 0, 0);
     assert_int_equal(named(r, "node/3", "Three"), 0);
     assert_int_equal(named(r, "node/2", "Two again"), 1); /* the same site, back */
     assert_int_equal(rows_of(r, "site"), 6);
-    assert_int_equal(number_of(r, "SELECT count(*) FROM source_release WHERE format = 'osm-change' AND state = 'closed'"), 2);
+    assert_int_equal(
+        number_of(r, "SELECT count(*) FROM source_release WHERE format = 'osm-change' AND state = 'closed'"), 2);
 }
 
 static void versions_in_order(struct registry *r)
 {
     import_is(r, MAP, 5, 0, 0, 0, 0, 0);
     /* Several versions in one file: the highest counts. */
-    import_is(r, CHANGE(NODE("9", "1", "1", "1", FAITH NAME("v1")), NODE("9", "3", "1", "1", FAITH NAME("v3"))
-                        NODE("9", "2", "1", "1", FAITH NAME("v2")) NODE("1", "5", "10", "20", FAITH NAME("v5")), ""),
+    import_is(r,
+              CHANGE(NODE("9", "1", "1", "1", FAITH NAME("v1")),
+                     NODE("9", "3", "1", "1", FAITH NAME("v3")) NODE("9", "2", "1", "1", FAITH NAME("v2"))
+                         NODE("1", "5", "10", "20", FAITH NAME("v5")),
+                     ""),
               1, 1, 0, 0, 2, 0);
     assert_int_equal(named(r, "node/9", "v3"), 1);
     /* An older change, late. */
-    import_is(r, CHANGE("", NODE("1", "4", "10", "20", FAITH NAME("v4")), NODE("9", "2", "1", "1", "")), 0, 0, 0, 0, 2, 0);
+    import_is(r, CHANGE("", NODE("1", "4", "10", "20", FAITH NAME("v4")), NODE("9", "2", "1", "1", "")), 0, 0, 0, 0, 2,
+              0);
     assert_int_equal(named(r, "node/1", "v5"), 1);
     assert_int_equal(named(r, "node/9", "v3"), 1);
     /* Nothing that we keep changed, but the version did: what is older than that stays out as well. */
-    import_is(r, CHANGE("", NODE("1", "8", "10", "20", FAITH NAME("v5") "<tag k='phone' v='1'/>"), ""), 0, 0, 1, 0, 0, 0);
+    import_is(r, CHANGE("", NODE("1", "8", "10", "20", FAITH NAME("v5") "<tag k='phone' v='1'/>"), ""), 0, 0, 1, 0, 0,
+              0);
     import_is(r, CHANGE("", NODE("1", "7", "10", "20", FAITH NAME("v7")), ""), 0, 0, 0, 0, 1, 0);
     assert_int_equal(named(r, "node/1", "v5"), 1);
     /* Deleted, then an older edit and the one that was deleted: it stays gone. */
@@ -110,8 +127,10 @@ static void versions_in_order(struct registry *r)
     import_is(r, CHANGE("", NODE("1", "10", "10", "20", FAITH NAME("v10")), ""), 0, 1, 0, 0, 0, 0);
     assert_int_equal(named(r, "node/1", "v10"), 1);
     /* The same file twice. */
-    import_is(r, CHANGE("", NODE("1", "10", "10", "20", FAITH NAME("v10")), NODE("2", "4", "1", "1", "")), 0, 0, 1, 1, 0, 0);
-    import_is(r, CHANGE("", NODE("1", "10", "10", "20", FAITH NAME("v10")), NODE("2", "4", "1", "1", "")), 0, 0, 1, 0, 0, 0);
+    import_is(r, CHANGE("", NODE("1", "10", "10", "20", FAITH NAME("v10")), NODE("2", "4", "1", "1", "")), 0, 0, 1, 1,
+              0, 0);
+    import_is(r, CHANGE("", NODE("1", "10", "10", "20", FAITH NAME("v10")), NODE("2", "4", "1", "1", "")), 0, 0, 1, 0,
+              0, 0);
     /* Files without versions are believed. */
     import_is(r, CHANGE("", NODE("1", "0", "10", "20", FAITH NAME("none")), ""), 0, 1, 0, 0, 0, 0);
     assert_int_equal(named(r, "node/1", "none"), 1);
@@ -131,11 +150,15 @@ static void places_not_told(struct registry *r)
     /* Nothing that we keep. */
     import_is(r, CHANGE("", WAY("5", "4", RING, FAITH NAME("Cinq") "<tag k='phone' v='1'/>"), ""), 0, 0, 1, 0, 0, 1);
     /* One node moved and listed, two not: not known whole, so not moved. */
-    import_is(r, CHANGE("", NODE("11", "2", "30", "24", "") WAY("5", "5", RING, FAITH NAME("Cinq")), ""), 0, 0, 1, 0, 0, 1);
+    import_is(r, CHANGE("", NODE("11", "2", "30", "24", "") WAY("5", "5", RING, FAITH NAME("Cinq")), ""), 0, 0, 1, 0, 0,
+              1);
     assert_int_equal(placed(r, "way/5", "14"), 1);
     /* All of them listed: moved. */
-    import_is(r, CHANGE("", NODE("11", "3", "30", "24", "") NODE("12", "2", "30", "24.001", "")
-                        NODE("13", "2", "30.001", "24.001", "") WAY("5", "6", RING, FAITH NAME("Cinq")), ""),
+    import_is(r,
+              CHANGE("",
+                     NODE("11", "3", "30", "24", "") NODE("12", "2", "30", "24.001", "")
+                         NODE("13", "2", "30.001", "24.001", "") WAY("5", "6", RING, FAITH NAME("Cinq")),
+                     ""),
               0, 1, 0, 0, 0, 0);
     assert_int_equal(placed(r, "way/5", "30"), 1);
     /* A way that is new to us, of nodes that are not. */
@@ -154,8 +177,8 @@ enum { MANY = 12000 };
 static void nodes_put(struct buf *b, int from, int to, int step, int version, const char *name)
 {
     for (int i = from; i < to; i += step)
-        buf_printf(b, "<node id='%d' version='%d' lat='%d.%03d' lon='20'>" FAITH "<tag k='name' v='%s'/></node>\n", i, version,
-                   i / 1000, i % 1000, name);
+        buf_printf(b, "<node id='%d' version='%d' lat='%d.%03d' lon='20'>" FAITH "<tag k='name' v='%s'/></node>\n", i,
+                   version, i / 1000, i % 1000, name);
 }
 
 /* A change with few keys far apart, one with all of them, one with keys between and beyond what is stored. */
@@ -225,22 +248,23 @@ static void what_changed(struct registry *r)
                               NODE("1", "4", "10", "20.5", FAITH NAME("Uno") "<tag k='denomination' v='shaiva'/>"),
                               NODE("2", "4", "11", "21", ""));
     OK(import_here(r, written(r, "map.xml", MAP, strlen(MAP)), SOURCE, NULL, false, &p));
-    assert_string_equal(told(r, "0.ndjson", p.release),
-                        "{\"change\":\"added\",\"id\":\"node/1\",\"name\":\"One\"}\n"
-                        "{\"change\":\"added\",\"id\":\"node/2\",\"name\":\"Two\"}\n"
-                        "{\"change\":\"added\",\"id\":\"node/3\",\"name\":\"Three\"}\n"
-                        "{\"change\":\"added\",\"id\":\"node/4\",\"name\":\"Four\"}\n"
-                        "{\"change\":\"added\",\"id\":\"way/5\",\"name\":\"Five\"}\n");
+    assert_string_equal(told(r, "0.ndjson", p.release), "{\"change\":\"added\",\"id\":\"node/1\",\"name\":\"One\"}\n"
+                                                        "{\"change\":\"added\",\"id\":\"node/2\",\"name\":\"Two\"}\n"
+                                                        "{\"change\":\"added\",\"id\":\"node/3\",\"name\":\"Three\"}\n"
+                                                        "{\"change\":\"added\",\"id\":\"node/4\",\"name\":\"Four\"}\n"
+                                                        "{\"change\":\"added\",\"id\":\"way/5\",\"name\":\"Five\"}\n");
     OK(import_here(r, written(r, "change.xml", text, strlen(text)), SOURCE, NULL, false, &p));
-    assert_string_equal(told(r, "1.ndjson", p.release),
-                        "{\"change\":\"updated\",\"id\":\"node/1\",\"name\":\"Uno\",\"fields\":[\"denomination\",\"place\","
-                        "\"names\"]}\n{\"change\":\"gone\",\"id\":\"node/2\",\"name\":\"Two\"}\n"
-                        "{\"change\":\"added\",\"id\":\"node/6\",\"name\":\"Six\"}\n");
+    assert_string_equal(
+        told(r, "1.ndjson", p.release),
+        "{\"change\":\"updated\",\"id\":\"node/1\",\"name\":\"Uno\",\"fields\":[\"denomination\",\"place\","
+        "\"names\"]}\n{\"change\":\"gone\",\"id\":\"node/2\",\"name\":\"Two\"}\n"
+        "{\"change\":\"added\",\"id\":\"node/6\",\"name\":\"Six\"}\n");
     OK(import_here(r, written(r, "map.xml", MAP, strlen(MAP)), SOURCE, NULL, false, &p));
-    assert_string_equal(told(r, "2.ndjson", p.release),
-                        "{\"change\":\"updated\",\"id\":\"node/1\",\"name\":\"One\",\"fields\":[\"place\",\"denomination\","
-                        "\"names\"]}\n{\"change\":\"updated\",\"id\":\"node/2\",\"name\":\"Two\",\"fields\":[\"status\"]}\n"
-                        "{\"change\":\"gone\",\"id\":\"node/6\",\"name\":\"Six\"}\n");
+    assert_string_equal(
+        told(r, "2.ndjson", p.release),
+        "{\"change\":\"updated\",\"id\":\"node/1\",\"name\":\"One\",\"fields\":[\"place\",\"denomination\","
+        "\"names\"]}\n{\"change\":\"updated\",\"id\":\"node/2\",\"name\":\"Two\",\"fields\":[\"status\"]}\n"
+        "{\"change\":\"gone\",\"id\":\"node/6\",\"name\":\"Six\"}\n");
     struct changes_file *f;
     struct stat st;
     assert_int_equal(changes_open("/nowhere/at/all", &f, &r->err), RC_IO);
@@ -383,8 +407,11 @@ static const char *derived(struct registry *r, const char *from, const char *to)
     const char *a = shared(r, from), *b = shared(r, to), *out = str_printf(&r->mem, "%s/d.osc.gz", r->dir).p;
     if (!a || !b)
         return NULL;
-    if (system(str_printf(&r->mem, "osmium derive-changes --no-progress --overwrite --increment-version -o %s %s %s "
-                                   ">/dev/null 2>&1", out, a, b).p) == 0)
+    if (system(str_printf(&r->mem,
+                          "osmium derive-changes --no-progress --overwrite --increment-version -o %s %s %s "
+                          ">/dev/null 2>&1",
+                          out, a, b)
+                   .p) == 0)
         return out;
     fprintf(stderr, "skipped: osmium is not installed\n");
     return NULL;
@@ -495,11 +522,10 @@ ON_EACH(real_cut_anywhere)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_listed_only),     cmocka_unit_test(test_versions_in_order),
-        cmocka_unit_test(test_places_not_told), cmocka_unit_test(test_what_changed),
-        cmocka_unit_test(test_skips_in_the_store),
-        cmocka_unit_test(test_refused_whole),
-        cmocka_unit_test(test_nothing_of_ours), cmocka_unit_test(test_real_editions),
+        cmocka_unit_test(test_listed_only),        cmocka_unit_test(test_versions_in_order),
+        cmocka_unit_test(test_places_not_told),    cmocka_unit_test(test_what_changed),
+        cmocka_unit_test(test_skips_in_the_store), cmocka_unit_test(test_refused_whole),
+        cmocka_unit_test(test_nothing_of_ours),    cmocka_unit_test(test_real_editions),
         cmocka_unit_test(test_real_cut_anywhere),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,8 +25,9 @@ static enum rc on_draft(void *ctx, const struct site_draft *d, struct err *err)
     struct arena mem;
     (void)err;
     arena_init(&mem);
-    buf_printf(&h->text, STR_FMT " v%lld %s %a %a %a " STR_FMT " " STR_FMT " ", STR_ARG(d->external_id), (long long)d->version,
-               d->has_place ? "at" : "nowhere", d->lat_deg, d->lon_deg, d->precision_m, STR_ARG(d->religion), STR_ARG(d->note));
+    buf_printf(&h->text, STR_FMT " v%lld %s %a %a %a " STR_FMT " " STR_FMT " ", STR_ARG(d->external_id),
+               (long long)d->version, d->has_place ? "at" : "nowhere", d->lat_deg, d->lon_deg, d->precision_m,
+               STR_ARG(d->religion), STR_ARG(d->note));
     for (size_t i = 0; i < d->names_n; i++)
         buf_printf(&h->text, STR_FMT "=" STR_FMT " ", STR_ARG(d->names[i].lang), STR_ARG(d->names[i].text));
     buf_add_str(&h->text, str_hex(&mem, d->footprint_wkb.p, d->footprint_wkb.n));
@@ -51,7 +52,8 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
         raise(SIGKILL);
 }
 
-static enum rc read_map(const char *map, const char *journal, size_t threads, struct heard *h, int64_t *resumed, struct err *err)
+static enum rc read_map(const char *map, const char *journal, size_t threads, struct heard *h, int64_t *resumed,
+                        struct err *err)
 {
     struct site_sink sink = {.draft = on_draft, .reject = on_reject, .progress = on_progress, .ctx = h};
     struct osm_options opt = {.threads = threads, .journal = journal};
@@ -63,7 +65,8 @@ static enum rc read_map(const char *map, const char *journal, size_t threads, st
     return rc;
 }
 
-static void expect_same(const char *map, const char *journal, size_t threads, const struct heard *want, int64_t *resumed)
+static void expect_same(const char *map, const char *journal, size_t threads, const struct heard *want,
+                        int64_t *resumed)
 {
     struct heard h = {0};
     struct err err = {0};
@@ -197,8 +200,10 @@ static void unsorted_maps(void **state)
     int fd = mkstemp(map);
     assert_true(fd >= 0);
     close(fd);
-    snprintf(command, sizeof command, "osmium cat --no-progress --overwrite -f pbf -o %s %s/data/osm/liechtenstein-2013.osm.pbf "
-             "%s/data/osm/monaco-2021.osm.pbf %s/data/osm/helsinki-2019.osm.pbf 2>/dev/null", map, root, root, root);
+    snprintf(command, sizeof command,
+             "osmium cat --no-progress --overwrite -f pbf -o %s %s/data/osm/liechtenstein-2013.osm.pbf "
+             "%s/data/osm/monaco-2021.osm.pbf %s/data/osm/helsinki-2019.osm.pbf 2>/dev/null",
+             map, root, root, root);
     if (!root || system(command) != 0)
         fprintf(stderr, "skipped: osmium or the extracts are not there\n");
     else if (fixture_make(&f, map)) {
@@ -260,7 +265,8 @@ static void nothing_that_is_never_kept(void **state)
     struct stat st;
     assert_true(stat(f.journal, &st) == 0 && (st.st_mode & 0777) == 0600);
     assert_true(str_contains(bytes, STR("place_of_worship")));
-    static const char *const NEVER[] = {"phone", "opening_hours", "service_times", "operator", "addr:street", "contact:"};
+    static const char *const NEVER[] = {"phone",    "opening_hours", "service_times",
+                                        "operator", "addr:street",   "contact:"};
     for (size_t i = 0; i < sizeof NEVER / sizeof NEVER[0]; i++)
         assert_false(str_contains(bytes, str_of(NEVER[i])));
     arena_fini(&mem);
@@ -278,7 +284,8 @@ static void kill_while_reading(void *ctx, enum import_phase phase, uint64_t done
 
 static struct sites_file_options options_of(struct registry *r)
 {
-    struct sites_file_options o = {.threads = 2, .journal_least = 1, .import = {.source = STR("map"), .temp_dir = r->dir}};
+    struct sites_file_options o = {
+        .threads = 2, .journal_least = 1, .import = {.source = STR("map"), .temp_dir = r->dir}};
     o.journal_dir = str_printf(&r->mem, "%s/import", r->dir).p;
     return o;
 }
@@ -335,9 +342,12 @@ static void test_import_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(killed_at_any_time), cmocka_unit_test(damaged_journals),
-        cmocka_unit_test(unsorted_maps),      cmocka_unit_test(another_file),
-        cmocka_unit_test(nothing_that_is_never_kept), cmocka_unit_test(test_import_goes_on),
+        cmocka_unit_test(killed_at_any_time),
+        cmocka_unit_test(damaged_journals),
+        cmocka_unit_test(unsorted_maps),
+        cmocka_unit_test(another_file),
+        cmocka_unit_test(nothing_that_is_never_kept),
+        cmocka_unit_test(test_import_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,11 +13,11 @@ static const struct viewer REVIEWER = {.account = {{4}}, .role = ROLE_REVIEWER};
 static const struct viewer NAMELESS = {.role = ROLE_REVIEWER};
 static const struct viewer SOMEBODY = {.account = {{5}}, .role = ROLE_PUBLIC};
 
-#define MAP                                                                                                            \
-    "{\"delimiter\":\";\",\"fields\":{\"id\":\"id\",\"name\":\"name\",\"lat\":\"lat\",\"lon\":\"lon\",\"religion\":\"religion\","          \
+#define MAP                                                                                                                       \
+    "{\"delimiter\":\";\",\"fields\":{\"id\":\"id\",\"name\":\"name\",\"lat\":\"lat\",\"lon\":\"lon\",\"religion\":\"religion\"," \
     "\"denomination\":\"den\",\"wikidata\":\"q\"},\"constant\":{\"class\":\"place_of_worship\"}}"
 #define MAP_WKT                                                                                                        \
-    "{\"delimiter\":\";\",\"fields\":{\"id\":\"id\",\"name\":\"name\",\"religion\":\"religion\","                       \
+    "{\"delimiter\":\";\",\"fields\":{\"id\":\"id\",\"name\":\"name\",\"religion\":\"religion\","                      \
     "\"denomination\":\"den\",\"wikidata\":\"q\",\"wkt\":\"wkt\"},\"constant\":{\"class\":\"place_of_worship\"}}"
 #define HEAD "id;name;lat;lon;religion;den;q;wkt\n"
 
@@ -299,8 +299,10 @@ static void thousand_pairs(struct registry *r, struct prng *rng, const struct id
     struct step s = {.rules = rules, .pairs = pairs, .to = count};
     OK(store_write(r->st, step_write, &s, &r->err));
     assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE status = 'merged' AND shown_cell IS NULL"), count);
-    assert_int_equal(number_of(r, "SELECT count(*) FROM site s JOIN site m ON m.merged_into = s.id WHERE m.visibility > "
-                                  "s.visibility"), 0);
+    assert_int_equal(number_of(r,
+                               "SELECT count(*) FROM site s JOIN site m ON m.merged_into = s.id WHERE m.visibility > "
+                               "s.visibility"),
+                     0);
     assert_false(sha256_is_equal(before, bytes_of(r, NULL, 0)));
     shuffle(rng, order, count);
     s.order = order;
@@ -365,7 +367,7 @@ static void apart_again(struct registry *r)
     "node/3;Old Synagogue;51.7000;-0.3000;jewish;;;\n"
 #define REGISTER_ROWS                                                                                                  \
     "r1;Saint Mary;51.5002;-0.1001;christian;church_of_england;;\n"                                                    \
-    "r2;Мечеть Централ;51.6003;-0.2001;muslim;sunni;;\n"                                                               \
+    "r2;Мечеть Централ;51.6003;-0.2001;muslim;sunni;;\n"                                                  \
     "r9;Friends Meeting House;52.5000;-1.3000;christian;quaker;;\n"
 
 static void two_made(struct registry *r)
@@ -440,9 +442,9 @@ static void next_edition(struct registry *r)
     struct site *s = seen(r, "node/1", &SITES_ADMIN);
     OK(sites_hide(r->st, s->id, STR("asked for"), &SITES_ADMIN, &r->err));
     /* the record that is away gets another name and place; another is gone */
-    struct sites_import_report p =
-        import_as(r, "register", "r1;St Mary the Virgin;51.5004;-0.1002;christian;church_of_england;;\n"
-                                 "r9;Friends Meeting House;52.5000;-1.3000;christian;quaker;;\n");
+    struct sites_import_report p = import_as(r, "register",
+                                             "r1;St Mary the Virgin;51.5004;-0.1002;christian;church_of_england;;\n"
+                                             "r9;Friends Meeting House;52.5000;-1.3000;christian;quaker;;\n");
     assert_int_equal(p.updated, 1);
     assert_int_equal(p.gone, 1);
     s = seen(r, "node/1", &SITES_ADMIN);
@@ -565,10 +567,14 @@ EACH(one_source_alone)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_site),    cmocka_unit_test(test_incremental),
-                                       cmocka_unit_test(test_next_edition), cmocka_unit_test(test_hidden_one),
-                                       cmocka_unit_test(test_asked),       cmocka_unit_test(test_decided_two),
-                                       cmocka_unit_test(test_one_source_alone), cmocka_unit_test(test_apart_again)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_site),
+                                       cmocka_unit_test(test_incremental),
+                                       cmocka_unit_test(test_next_edition),
+                                       cmocka_unit_test(test_hidden_one),
+                                       cmocka_unit_test(test_asked),
+                                       cmocka_unit_test(test_decided_two),
+                                       cmocka_unit_test(test_one_source_alone),
+                                       cmocka_unit_test(test_apart_again)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     areas_free(areas_loaded);
     return failed;

@@ -51,7 +51,8 @@ static void on_pair(void *ctx, uint32_t a, uint32_t b)
 /* Clusters: a city, a village in the north, both sides of the antimeridian, the edge of the square of Mercator. */
 static struct geo_point place(struct prng *r)
 {
-    static const struct geo_point AT[] = {{51.5, -0.1}, {69.6, 18.9}, {-17, 179.999}, {-17, -179.999}, {84.9, 10}, {0, 0}};
+    static const struct geo_point AT[] = {{51.5, -0.1},    {69.6, 18.9}, {-17, 179.999},
+                                          {-17, -179.999}, {84.9, 10},   {0, 0}};
     struct geo_point c = AT[prng_below(r, 6)];
     double spread_m = 1500, lat = c.lat_deg + spread_m * prng_normal(r) / 111195;
     double lon = c.lon_deg + spread_m * prng_normal(r) / 111195 / cos(c.lat_deg * 3.14159265358979 / 180);
@@ -311,12 +312,14 @@ static void rivals_stand_against_each_other(void **state)
 {
     (void)state;
     struct join_choice c[] = {
-        {.a = 0, .b = 10, .score = 25}, {.a = 0, .b = 11, .score = 20}, {.a = 1, .b = 11, .score = 22}, /* each its own */
-        {.a = 2, .b = 12, .score = 25}, {.a = 2, .b = 13, .score = 24},                                /* nobody knows */
-        {.a = 4, .b = 14, .score = 7},                                                                 /* may be */
-        {.a = 5, .b = 15, .score = 40},                                                                /* said to be two */
-        {.a = 6, .b = 16, .score = 25}, {.a = 6, .b = 26, .score = 25}, {.a = 16, .b = 26, .score = 25}, /* three are one */
-        {.a = 8, .b = 18, .score = 25}, {.a = 18, .b = 28, .score = 24}, /* the third speaks against the first */
+        {.a = 0, .b = 10, .score = 25},  {.a = 0, .b = 11, .score = 20},
+        {.a = 1, .b = 11, .score = 22},                                  /* each its own */
+        {.a = 2, .b = 12, .score = 25},  {.a = 2, .b = 13, .score = 24}, /* nobody knows */
+        {.a = 4, .b = 14, .score = 7},                                   /* may be */
+        {.a = 5, .b = 15, .score = 40},                                  /* said to be two */
+        {.a = 6, .b = 16, .score = 25},  {.a = 6, .b = 26, .score = 25},
+        {.a = 16, .b = 26, .score = 25},                                  /* three are one */
+        {.a = 8, .b = 18, .score = 25},  {.a = 18, .b = 28, .score = 24}, /* the third speaks against the first */
     };
     enum { N = sizeof c / sizeof *c };
     struct join_world w = {.records_n = 30, .meets = meets, .is_apart = is_apart, .score = any_score};
@@ -382,7 +385,8 @@ static void fields_by_precedence(void **state)
     assert_true(str_is_equal(out.name, STR("Sant Joan de Caselles"))); /* the register's */
     assert_true(str_is_equal(out.names, STR("\tSant Joan de Caselles\nen\tSaint John\nx-alt\tSant Joan\nru\tСан-Жоан\n"
                                             "en-x-alt\tOld Churches\n")));
-    assert_true(str_contains(out.search, STR("sant joan de caselles")) && str_contains(out.search, STR("old churches")));
+    assert_true(str_contains(out.search, STR("sant joan de caselles")) &&
+                str_contains(out.search, STR("old churches")));
     assert_true(out.lat_deg > 0.5 && out.lat_deg < 1.5); /* the place of OpenStreetMap, not of the inscription */
     assert_true(str_is_equal(out.unesco, STR("1160")) && out.whs_year == 2004 && out.heritage.n == 0);
     assert_true(str_is_equal(out.denomination, STR("roman_catholic")));
@@ -409,10 +413,12 @@ static void fields_by_precedence(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(candidates_are_all_near_pairs), cmocka_unit_test(a_crowd_is_cut_and_said),
-        cmocka_unit_test(names_across_scripts),          cmocka_unit_test(faiths_and_kinds),
-        cmocka_unit_test(evidence_adds_up),              cmocka_unit_test(rivals_stand_against_each_other),
-        cmocka_unit_test(fields_by_precedence)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(candidates_are_all_near_pairs),
+                                       cmocka_unit_test(a_crowd_is_cut_and_said),
+                                       cmocka_unit_test(names_across_scripts),
+                                       cmocka_unit_test(faiths_and_kinds),
+                                       cmocka_unit_test(evidence_adds_up),
+                                       cmocka_unit_test(rivals_stand_against_each_other),
+                                       cmocka_unit_test(fields_by_precedence)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

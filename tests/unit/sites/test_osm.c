@@ -57,7 +57,8 @@ static enum rc on_draft(void *ctx, const struct site_draft *d, struct err *err)
     if (d->footprint_wkb.n)
         check_inside(h, d);
     buf_printf(&h->text, STR_FMT " v%lld " STR_FMT " " STR_FMT " " STR_FMT "/" STR_FMT, STR_ARG(d->external_id),
-               (long long)d->version, STR_ARG(d->class_code), STR_ARG(d->kind), STR_ARG(d->religion), STR_ARG(d->denomination));
+               (long long)d->version, STR_ARG(d->class_code), STR_ARG(d->kind), STR_ARG(d->religion),
+               STR_ARG(d->denomination));
     for (size_t i = 0; i < d->names_n; i++)
         buf_printf(&h->text, " " STR_FMT ":" STR_FMT, STR_ARG(d->names[i].lang), STR_ARG(d->names[i].text));
     if (d->has_place)
@@ -93,7 +94,8 @@ static void heard_fini(struct heard *h)
     GEOS_finish_r(h->geos);
 }
 
-static enum rc read_into(const char *path, size_t threads, struct heard *h, struct site_read_count *count, struct err *err)
+static enum rc read_into(const char *path, size_t threads, struct heard *h, struct site_read_count *count,
+                         struct err *err)
 {
     struct site_sink sink = {.draft = on_draft, .reject = on_reject, .ctx = h};
     struct osm_options opt = {.threads = threads};
@@ -147,10 +149,18 @@ static void counts_of_the_extracts(void **state)
         const char *name;
         int64_t worship, cemeteries; /* -1: not counted by others */
     } FILES[] = {
-        {"andorra-2025.osm.pbf", 63, 15},        {"andorra-2013.osm.pbf", 11, 1},  {"liechtenstein-2015.osm.pbf", 21, -1},
-        {"liechtenstein-2013.osm.pbf", 21, -1},  {"harrisburg.osm.pbf", 25, 24},   {"helsinki-2019.osm.pbf", 8, 0},
-        {"monaco-2021.osm.pbf", 15, 1},          {"monaco-2021.lz4.osm.pbf", 15, 1}, {"monaco-2022-nometa.osm.pbf", 16, 1},
-        {"combined-visible.osm.pbf", 135, -1},   {"monaco.osm.gz", 6, 1},          {"north-bayreuth.osm.gz", 3, 2},
+        {"andorra-2025.osm.pbf", 63, 15},
+        {"andorra-2013.osm.pbf", 11, 1},
+        {"liechtenstein-2015.osm.pbf", 21, -1},
+        {"liechtenstein-2013.osm.pbf", 21, -1},
+        {"harrisburg.osm.pbf", 25, 24},
+        {"helsinki-2019.osm.pbf", 8, 0},
+        {"monaco-2021.osm.pbf", 15, 1},
+        {"monaco-2021.lz4.osm.pbf", 15, 1},
+        {"monaco-2022-nometa.osm.pbf", 16, 1},
+        {"combined-visible.osm.pbf", 135, -1},
+        {"monaco.osm.gz", 6, 1},
+        {"north-bayreuth.osm.gz", 3, 2},
     };
     (void)state;
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
@@ -161,7 +171,8 @@ static void counts_of_the_extracts(void **state)
             continue;
         read_well(path, 3, &h, &count);
         if (h.worship != FILES[i].worship || (FILES[i].cemeteries >= 0 && h.cemeteries != FILES[i].cemeteries))
-            fail_msg("%s: %lld places of worship, %lld cemeteries", FILES[i].name, (long long)h.worship, (long long)h.cemeteries);
+            fail_msg("%s: %lld places of worship, %lld cemeteries", FILES[i].name, (long long)h.worship,
+                     (long long)h.cemeteries);
         heard_fini(&h);
     }
 }
@@ -206,7 +217,8 @@ static void same_as_xml(void **state)
         temp_path(xml, ".osm.gz");
         temp_path(pbf, ".osm.pbf");
         /* the second as PBF with plain nodes and raw blobs */
-        snprintf(command, sizeof command, "osmium cat --no-progress --overwrite -o %s %s && osmium cat --no-progress "
+        snprintf(command, sizeof command,
+                 "osmium cat --no-progress --overwrite -o %s %s && osmium cat --no-progress "
                  "--overwrite -f pbf,pbf_dense_nodes=false,pbf_compression=none,locations_on_ways=false -o %s %s",
                  xml, path, pbf, path);
         assert_int_equal(system(command), 0);
@@ -253,7 +265,7 @@ static void truncated_anywhere(void **state)
 
 /* --- files made here ----------------------------------------------------------------------------------------------- */
 
-#define POW "<tag k='amenity' v='place_of_worship'/>"
+#define POW  "<tag k='amenity' v='place_of_worship'/>"
 #define HEAD "<osm version='0.6'>\n"
 
 static void expect_xml(const char *body, const char *want)
@@ -276,21 +288,23 @@ static void expect_xml(const char *body, const char *want)
 static void the_latest_version_counts(void **state)
 {
     (void)state;
-    expect_xml("<node id='1' version='3' lat='1' lon='1'>" POW "</node><node id='1' version='1' lat='2' lon='2'>" POW "</node>"
-               "<node id='2' version='1' lat='1' lon='1'>" POW "</node><node id='2' version='2' lat='1' lon='1'/>"
-               "<node id='3' version='1' lat='1' lon='1'>" POW "</node><node id='3' version='2' visible='false'/>"
-               "<node id='4' version='1' lat='1' lon='1'>" POW "</node><node id='4' version='1' lat='3' lon='3'>" POW "</node>"
-               "<node id='-5' visible='false' version='1'>" POW "</node>",
-               "- node/-5 deleted: the file says that the object is no more\n"
-               "- node/1 duplicate of node/1: version 3 in the file counts, this is version 1\n"
-               "node/1 v3 place_of_worship OTHER / @1.000000000,1.000000000 p0 []   ()\n"
-               "- node/2 duplicate of node/2: version 2 in the file counts, this is version 1\n"
-               "- node/3 duplicate of node/3: version 2 in the file counts, this is version 1\n"
-               "- node/4 duplicate of node/4: it stands again later in the file\n"
-               "node/4 v1 place_of_worship OTHER / @3.000000000,3.000000000 p0 []   ()\n");
+    expect_xml(
+        "<node id='1' version='3' lat='1' lon='1'>" POW "</node><node id='1' version='1' lat='2' lon='2'>" POW "</node>"
+        "<node id='2' version='1' lat='1' lon='1'>" POW "</node><node id='2' version='2' lat='1' lon='1'/>"
+        "<node id='3' version='1' lat='1' lon='1'>" POW "</node><node id='3' version='2' visible='false'/>"
+        "<node id='4' version='1' lat='1' lon='1'>" POW "</node><node id='4' version='1' lat='3' lon='3'>" POW "</node>"
+        "<node id='-5' visible='false' version='1'>" POW "</node>",
+        "- node/-5 deleted: the file says that the object is no more\n"
+        "- node/1 duplicate of node/1: version 3 in the file counts, this is version 1\n"
+        "node/1 v3 place_of_worship OTHER / @1.000000000,1.000000000 p0 []   ()\n"
+        "- node/2 duplicate of node/2: version 2 in the file counts, this is version 1\n"
+        "- node/3 duplicate of node/3: version 2 in the file counts, this is version 1\n"
+        "- node/4 duplicate of node/4: it stands again later in the file\n"
+        "node/4 v1 place_of_worship OTHER / @3.000000000,3.000000000 p0 []   ()\n");
 }
 
-#define SQUARE "<node id='1' lat='0' lon='0'/><node id='2' lat='0' lon='1'/><node id='3' lat='1' lon='1'/><node id='4' lat='1' lon='0'/>"
+#define SQUARE                                                                                                         \
+    "<node id='1' lat='0' lon='0'/><node id='2' lat='0' lon='1'/><node id='3' lat='1' lon='1'/><node id='4' lat='1' lon='0'/>"
 
 static void lines_and_incomplete_ways(void **state)
 {
@@ -330,21 +344,24 @@ static void relations(void **state)
 {
     struct heard h;
     (void)state;
-    read_xml(SQUARE "<node id='11' lat='0.1' lon='0.1'/><node id='12' lat='0.1' lon='0.9'/><node id='13' lat='0.9' lon='0.9'/>"
-             "<node id='14' lat='0.9' lon='0.1'/>"
-             "<way id='1'><nd ref='1'/><nd ref='2'/><nd ref='3'/></way><way id='2'><nd ref='1'/><nd ref='4'/><nd ref='3'/></way>"
-             "<way id='3'><nd ref='11'/><nd ref='12'/><nd ref='13'/><nd ref='14'/><nd ref='11'/></way>"
-             "<relation id='1'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='2' role='outer'/>"
-             "<member type='way' ref='1' role='outer'/><member type='way' ref='3' role='inner'/></relation>"
-             "<relation id='2'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='3' role='outer'/>"
-             "<member type='way' ref='77' role='outer'/></relation>"
-             "<relation id='3'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='1' role='outer'/>"
-             "<member type='way' ref='77' role='outer'/></relation>"
-             "<relation id='4'><tag k='type' v='site'/>" POW "<member type='node' ref='1' role=''/>"
-             "<member type='node' ref='2' role=''/></relation>"
-             "<relation id='5'><tag k='type' v='site'/>" POW "<member type='relation' ref='4' role=''/></relation>"
-             "<relation id='6'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='77' role='outer'/></relation>"
-             "<relation id='7'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='1' role='outer'/></relation>", &h);
+    read_xml(
+        SQUARE
+        "<node id='11' lat='0.1' lon='0.1'/><node id='12' lat='0.1' lon='0.9'/><node id='13' lat='0.9' lon='0.9'/>"
+        "<node id='14' lat='0.9' lon='0.1'/>"
+        "<way id='1'><nd ref='1'/><nd ref='2'/><nd ref='3'/></way><way id='2'><nd ref='1'/><nd ref='4'/><nd ref='3'/></way>"
+        "<way id='3'><nd ref='11'/><nd ref='12'/><nd ref='13'/><nd ref='14'/><nd ref='11'/></way>"
+        "<relation id='1'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='2' role='outer'/>"
+        "<member type='way' ref='1' role='outer'/><member type='way' ref='3' role='inner'/></relation>"
+        "<relation id='2'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='3' role='outer'/>"
+        "<member type='way' ref='77' role='outer'/></relation>"
+        "<relation id='3'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='1' role='outer'/>"
+        "<member type='way' ref='77' role='outer'/></relation>"
+        "<relation id='4'><tag k='type' v='site'/>" POW "<member type='node' ref='1' role=''/>"
+        "<member type='node' ref='2' role=''/></relation>"
+        "<relation id='5'><tag k='type' v='site'/>" POW "<member type='relation' ref='4' role=''/></relation>"
+        "<relation id='6'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='77' role='outer'/></relation>"
+        "<relation id='7'><tag k='type' v='multipolygon'/>" POW "<member type='way' ref='1' role='outer'/></relation>",
+        &h);
     assert_int_equal(h.areas, 2);
     assert_non_null(strstr(after(&h, "relation/1 "), "p0 [0103000000020000000500")); /* a polygon of two rings */
     assert_non_null(strstr(after(&h, "relation/2 "), "1 of 2 ways missing"));
@@ -369,7 +386,8 @@ static void unsorted_pbf(void **state)
     buf_init(&file, 0), buf_init(&block, 0), buf_init(&group, 0), buf_init(&way, 0), buf_init(&dense, 0);
     mk_file_header(&file, NULL);
     for (int64_t i = SITES; i > 0; i--) {
-        int64_t ref[5] = {4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3, 4 * i}, lat[4] = {0, 0, 1000, 1000}, lon[4] = {0, 1000, 1000, 0};
+        int64_t ref[5] = {4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3, 4 * i}, lat[4] = {0, 0, 1000, 1000},
+                lon[4] = {0, 1000, 1000, 0};
         for (int k = 0; k < 4; k++)
             lat[k] += 10000 * i;
         for (int order = 0; order < 2; order++) {
@@ -411,9 +429,14 @@ static void what_is_no_map(void **state)
         enum rc rc;
         const char *text;
     } FILES[] = {
-        {"", 0, RC_DAMAGED, "empty"},          {"BZh91AY", 7, RC_UNSUPPORTED, "bzip2"},
-        {"\xFD" "7zXZ\0", 6, RC_UNSUPPORTED, "xz"}, {"PK\3\4", 4, RC_UNSUPPORTED, "zip"},
-        {"id,name\n1,x\n", 12, RC_DAMAGED, "OSM PBF"}, {"<html></html>", 13, RC_INVALID, "<osm>"},
+        {"", 0, RC_DAMAGED, "empty"},
+        {"BZh91AY", 7, RC_UNSUPPORTED, "bzip2"},
+        {"\xFD"
+         "7zXZ\0",
+         6, RC_UNSUPPORTED, "xz"},
+        {"PK\3\4", 4, RC_UNSUPPORTED, "zip"},
+        {"id,name\n1,x\n", 12, RC_DAMAGED, "OSM PBF"},
+        {"<html></html>", 13, RC_INVALID, "<osm>"},
         {"\x1F\x8B\x08", 3, RC_DAMAGED, ""},
     };
     char path[64];

@@ -93,7 +93,8 @@ static void status_and_hints(void **state)
 {
     struct osm_tag tags[TAGS_MAX];
     (void)state;
-    struct osm_verdict v = osm_rules_judge(rules, tags, tags_of("amenity=place_of_worship|ruins=yes|building=mosque", tags));
+    struct osm_verdict v =
+        osm_rules_judge(rules, tags, tags_of("amenity=place_of_worship|ruins=yes|building=mosque", tags));
     assert_true(str_is_equal(v.status, STR("ruins")));
     assert_true(str_is_equal(v.religion_hint, STR("muslim")));
     v = osm_rules_judge(rules, tags, tags_of("amenity=place_of_worship", tags));
@@ -103,7 +104,11 @@ static void status_and_hints(void **state)
 static void bad_tables(void **state)
 {
     static const char *const BAD[] = {
-        "{", "[]", "{}", "{\"first_filter\":[]}", "{\"first_filter\":[\"=x\"],\"rules\":[]}",
+        "{",
+        "[]",
+        "{}",
+        "{\"first_filter\":[]}",
+        "{\"first_filter\":[\"=x\"],\"rules\":[]}",
         "{\"first_filter\":[\"a\"],\"rules\":[]}",
         "{\"first_filter\":[\"a\"],\"rules\":[{\"class\":\"c\",\"when\":[]}]}",
         "{\"first_filter\":[\"a\"],\"rules\":[{\"when\":[{\"key\":\"a\",\"values\":[\"*\"]}]}]}",
@@ -150,9 +155,11 @@ static void names_by_language(void **state)
     struct arena mem;
     (void)state;
     arena_init(&mem);
-    struct site_draft d = fill("amenity=place_of_worship|name=Église|name:fr=Église|name:zh_pinyin=Jiaotang|name:EN=Church"
-                               "|name:etymology:wikidata=Q1|name:left=x|name:pt_BR=Igreja|name:sr-latn=Crkva|alt_name=A; B"
-                               "|old_name:de=Kirche|int_name=Chiesa|name:=x|names=y|official_name:xx-toolongsub=z", &mem);
+    struct site_draft d =
+        fill("amenity=place_of_worship|name=Église|name:fr=Église|name:zh_pinyin=Jiaotang|name:EN=Church"
+             "|name:etymology:wikidata=Q1|name:left=x|name:pt_BR=Igreja|name:sr-latn=Crkva|alt_name=A; B"
+             "|old_name:de=Kirche|int_name=Chiesa|name:=x|names=y|official_name:xx-toolongsub=z",
+             &mem);
     has_name(&d, "", "Église");
     has_name(&d, "fr", "Église");
     has_name(&d, "zh-Latn-pinyin", "Jiaotang");
@@ -172,11 +179,26 @@ static void languages(void **state)
     static const struct {
         const char *said, *tag;
     } CASES[] = {
-        {"en", "en"},           {"zh-Hant", "zh-Hant"},  {"ZH-hant-hk", "zh-Hant-HK"}, {"ja_rm", "ja-Latn"},
-        {"be-tarask", "be-tarask"}, {"gsw", "gsw"},       {"es-419", "es-419"},         {"ar-Latn", "ar-Latn"},
-        {"etymology", NULL},    {"signed", NULL},        {"left", NULL},               {"", NULL},
-        {"e", NULL},            {"en-", NULL},           {"en--GB", NULL},             {"en-GB-Latn", NULL},
-        {"en:x", NULL},         {"日本", NULL},          {"1950", NULL},               {"en-GB-GB", NULL},
+        {"en", "en"},
+        {"zh-Hant", "zh-Hant"},
+        {"ZH-hant-hk", "zh-Hant-HK"},
+        {"ja_rm", "ja-Latn"},
+        {"be-tarask", "be-tarask"},
+        {"gsw", "gsw"},
+        {"es-419", "es-419"},
+        {"ar-Latn", "ar-Latn"},
+        {"etymology", NULL},
+        {"signed", NULL},
+        {"left", NULL},
+        {"", NULL},
+        {"e", NULL},
+        {"en-", NULL},
+        {"en--GB", NULL},
+        {"en-GB-Latn", NULL},
+        {"en:x", NULL},
+        {"日本", NULL},
+        {"1950", NULL},
+        {"en-GB-GB", NULL},
         {"zh-min-nan-abcdefgh-abcdefgh-abcdefgh", NULL},
     };
     struct arena mem;
@@ -198,7 +220,8 @@ static void facts(void **state)
     arena_init(&mem);
     struct site_draft d = fill("amenity=place_of_worship|religion=Christian;muslim|denomination=catholic; lutheran"
                                "|wikidata=Q2981;Q5|heritage=1|heritage:operator=whc|ref:whc=600"
-                               "|whc:inscription_date=1991-12-13|addr:country=fr|disputed=yes", &mem);
+                               "|whc:inscription_date=1991-12-13|addr:country=fr|disputed=yes",
+                               &mem);
     is_text(d.religion, "christian");
     is_text(d.denomination, "catholic");
     is_text(d.note, "religion also: muslim; denomination also: lutheran");
@@ -208,7 +231,8 @@ static void facts(void **state)
     is_text(d.country, "FR");
     assert_int_equal(d.whs_year, 1991);
     assert_true(d.is_disputed && !d.is_guarded);
-    d = fill("amenity=place_of_worship|place_of_worship=house_church|wikidata=P31|addr:country=France|ref:whc=\xFF", &mem);
+    d = fill("amenity=place_of_worship|place_of_worship=house_church|wikidata=P31|addr:country=France|ref:whc=\xFF",
+             &mem);
     assert_true(d.is_guarded);
     is_text(d.wikidata, "");
     is_text(d.country, "");
@@ -235,9 +259,22 @@ static void facts(void **state)
 
 static void never_kept(void **state)
 {
-    static const char *const KEYS[] = {"service_times", "opening_hours", "phone", "contact:phone", "email", "contact:email",
-                                       "website", "capacity", "operator", "access", "contact:facebook", "addr:street",
-                                       "addr:housenumber", "surveillance", "note", "description"};
+    static const char *const KEYS[] = {"service_times",
+                                       "opening_hours",
+                                       "phone",
+                                       "contact:phone",
+                                       "email",
+                                       "contact:email",
+                                       "website",
+                                       "capacity",
+                                       "operator",
+                                       "access",
+                                       "contact:facebook",
+                                       "addr:street",
+                                       "addr:housenumber",
+                                       "surveillance",
+                                       "note",
+                                       "description"};
     (void)state;
     for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
         assert_false(osm_tag_is_kept(str_of(KEYS[i])));
@@ -248,10 +285,14 @@ static void never_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sites_and_kinds),  cmocka_unit_test(others_are_refused_with_a_reason),
-        cmocka_unit_test(status_and_hints), cmocka_unit_test(bad_tables),
-        cmocka_unit_test(names_by_language), cmocka_unit_test(languages),
-        cmocka_unit_test(facts),            cmocka_unit_test(never_kept),
+        cmocka_unit_test(sites_and_kinds),
+        cmocka_unit_test(others_are_refused_with_a_reason),
+        cmocka_unit_test(status_and_hints),
+        cmocka_unit_test(bad_tables),
+        cmocka_unit_test(names_by_language),
+        cmocka_unit_test(languages),
+        cmocka_unit_test(facts),
+        cmocka_unit_test(never_kept),
     };
     struct err err;
     if (osm_rules_new(STR(""), &rules, &err) != RC_OK) {

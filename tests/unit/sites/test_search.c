@@ -82,8 +82,9 @@ static void one_query(struct registry *r, struct search *s, struct str query, st
 
 static void import_all(struct registry *r)
 {
-    static const char *const SHARED[] = {"osm/andorra-2025.osm.pbf", "osm/monaco-2021.osm.pbf", "osm/helsinki-2019.osm.pbf",
-                                         "osm/liechtenstein-2015.osm.pbf", "sites/uk-osm-half.csv"};
+    static const char *const SHARED[] = {"osm/andorra-2025.osm.pbf", "osm/monaco-2021.osm.pbf",
+                                         "osm/helsinki-2019.osm.pbf", "osm/liechtenstein-2015.osm.pbf",
+                                         "sites/uk-osm-half.csv"};
     struct sites_import_report report;
     OK(import_path(r, in_tree(r, "data/seed/sites.csv"), "seed", false, &report, NULL));
     OK(import_path(r, in_tree(r, "tests/vectors/search_sites.geojson"), "extra", false, &report, NULL));
@@ -103,8 +104,8 @@ static void table(struct registry *r)
     struct search *s = built(r);
     struct search_stats stats;
     search_stats(s, &stats);
-    fprintf(stderr, "search: %zu sites, %zu words, %zu bytes, built in %lld ms\n", stats.sites, stats.words, stats.bytes,
-            (long long)(clock_monotonic_us() - began) / 1000);
+    fprintf(stderr, "search: %zu sites, %zu words, %zu bytes, built in %lld ms\n", stats.sites, stats.words,
+            stats.bytes, (long long)(clock_monotonic_us() - began) / 1000);
     OK(file_read(in_tree(r, "tests/vectors/search_queries.tsv"), 1 << 20, &r->mem, &text, &r->err));
     began = clock_monotonic_us();
     while (text.n) {
@@ -169,7 +170,8 @@ static void names_find(struct registry *r)
     struct search *s = built(r);
     prng_seed(&rng, random_seed);
     fprintf(stderr, "random seed %llu\n", (unsigned long long)random_seed);
-    size_t step = r->engine == STORE_SQLITE ? 1 : 4; /* the words are Fane's own; the store only gives what they found */
+    size_t step =
+        r->engine == STORE_SQLITE ? 1 : 4; /* the words are Fane's own; the store only gives what they found */
     for (size_t i = 0; i < all.n; i += step)
         for (size_t k = 0; k < all.sites[i].names_n; k++) {
             struct str name = str_clip(all.sites[i].names[k].text, SEARCH_TEXT_MAX);
@@ -282,7 +284,8 @@ static void options(struct registry *r)
     OK(search_query(s, r->st, STR("temple"), &near, &r->mem, &hits, &n, &r->err));
     assert_true(n == 1 && str_is_equal(hits[0].site.country, STR("JP")));
 
-    struct search_options shinto = {.viewer = &VIEWER_PUBLIC, .limit = 50, .religion = STR("shinto"), .kind = STR("SHI")};
+    struct search_options shinto = {
+        .viewer = &VIEWER_PUBLIC, .limit = 50, .religion = STR("shinto"), .kind = STR("SHI")};
     OK(search_query(s, r->st, STR("shrine"), &shinto, &r->mem, &hits, &n, &r->err));
     assert_true(n >= 5);
     for (size_t i = 0; i < n; i++)
@@ -295,7 +298,8 @@ static void options(struct registry *r)
     memset(text, 'a', sizeof text);
     struct search_options o = {.viewer = &VIEWER_PUBLIC, .limit = 5};
     OK(search_query(s, r->st, (struct str){text, SEARCH_TEXT_MAX}, &o, &r->mem, &hits, &n, &r->err));
-    assert_int_equal(search_query(s, r->st, (struct str){text, sizeof text}, &o, &r->mem, &hits, &n, &r->err), RC_TOO_LARGE);
+    assert_int_equal(search_query(s, r->st, (struct str){text, sizeof text}, &o, &r->mem, &hits, &n, &r->err),
+                     RC_TOO_LARGE);
     assert_int_equal(search_query(s, r->st, STR("\xff"), &o, &r->mem, &hits, &n, &r->err), RC_INVALID);
     o.limit = 0;
     assert_int_equal(search_query(s, r->st, STR("a"), &o, &r->mem, &hits, &n, &r->err), RC_INVALID);
@@ -372,10 +376,8 @@ static void a_damaged_image_is_refused_and_never_strays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_table_of_queries_finds_its_sites),
-        cmocka_unit_test(every_name_finds_its_site),
-        cmocka_unit_test(touched_sites_are_found_as_they_are_now),
-        cmocka_unit_test(codes_places_filters_and_caps),
+        cmocka_unit_test(the_table_of_queries_finds_its_sites),        cmocka_unit_test(every_name_finds_its_site),
+        cmocka_unit_test(touched_sites_are_found_as_they_are_now),     cmocka_unit_test(codes_places_filters_and_caps),
         cmocka_unit_test(a_damaged_image_is_refused_and_never_strays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,8 +42,13 @@ static void desk_close(struct desk *d)
     suggest_add_checkers(r->ledger);
 }
 
-#define NAMES(...) .names = (const struct site_name[]){__VA_ARGS__}, .names_n = sizeof((const struct site_name[]){__VA_ARGS__}) / sizeof(struct site_name)
-#define N(l, t) {STR(l), STR(t)}
+#define NAMES(...)                                                                                                     \
+    .names = (const struct site_name[]){__VA_ARGS__},                                                                  \
+    .names_n = sizeof((const struct site_name[]){__VA_ARGS__}) / sizeof(struct site_name)
+#define N(l, t)                                                                                                        \
+    {                                                                                                                  \
+        STR(l), STR(t)                                                                                                 \
+    }
 
 static void test_what_is_refused(void **state)
 {
@@ -171,8 +176,11 @@ static void test_queue(void **state)
 
 static void put(struct registry *r, const char *source, const struct site_draft *drafts, size_t n)
 {
-    struct sites_import_options o = {.source = str_of(source), .licence = STR("ODbL-1.0"), .label = STR("test"),
-                                     .format = STR("test"), .temp_dir = r->dir};
+    struct sites_import_options o = {.source = str_of(source),
+                                     .licence = STR("ODbL-1.0"),
+                                     .label = STR("test"),
+                                     .format = STR("test"),
+                                     .temp_dir = r->dir};
     struct sites_import_report report;
     struct sites_import *im;
     OK(sites_import_begin(r->st, &o, &im, &r->err));
@@ -199,8 +207,8 @@ static struct site *site_again(struct registry *r, const struct site *s, const s
     return rc == RC_OK ? out : NULL;
 }
 
-static enum rc decide(struct desk *d, const struct suggestion *s, const struct viewer *who, bool accept, const char *reason,
-                      struct uuid *site)
+static enum rc decide(struct desk *d, const struct suggestion *s, const struct viewer *who, bool accept,
+                      const char *reason, struct uuid *site)
 {
     struct suggestion_decision said = {accept, str_of(reason)};
     struct uuid ignored;
@@ -225,8 +233,11 @@ static bool has_name(const struct site *s, const char *lang, const char *text)
 }
 
 #define EDITION(name, relig)                                                                                           \
-    {.external_id = STR("n1"), .class_code = STR("place_of_worship"), .kind = STR("CHU"), .religion = STR(relig),       \
-     .has_place = true, .lat_deg = 50, .lon_deg = 10, NAMES(N("", name), N("de", "Alte Kirche")), .note = STR("as read")}
+    {                                                                                                                  \
+        .external_id = STR("n1"), .class_code = STR("place_of_worship"), .kind = STR("CHU"), .religion = STR(relig),   \
+        .has_place = true, .lat_deg = 50, .lon_deg = 10, NAMES(N("", name), N("de", "Alte Kirche")),                   \
+        .note = STR("as read")                                                                                         \
+    }
 
 /* A correction stands over later editions; what it does not speak of follows them; taken apart the source's row is back. */
 static void corrections_on(struct registry *r)
@@ -237,7 +248,9 @@ static void corrections_on(struct registry *r)
     put(r, "osm", one, 1);
     struct site *before = site_named(r, "n1"), *s;
     struct str id = uuid_format(&r->mem, before->public_id);
-    accepted(&d, (struct suggestion_draft){.site = id, .is_closed = true, NAMES(N("de", "Sankt Anna"), N("eo", "Preghejo"))}, &REVIEWER);
+    accepted(
+        &d, (struct suggestion_draft){.site = id, .is_closed = true, NAMES(N("de", "Sankt Anna"), N("eo", "Preghejo"))},
+        &REVIEWER);
     s = site_again(r, before, &VIEWER_PUBLIC);
     assert_non_null(s);
     assert_true(str_is_equal(s->name, STR("Old church")) && str_is_equal(s->status, STR("disused")));
@@ -247,11 +260,18 @@ static void corrections_on(struct registry *r)
     s = site_again(r, before, &VIEWER_PUBLIC);
     assert_true(str_is_equal(s->name, STR("New church")) && str_is_equal(s->status, STR("disused")));
     assert_true(has_name(s, "de", "Sankt Anna"));
-    accepted(&d, (struct suggestion_draft){.site = id, .kind = STR("CEM"), .religion = STR("jewish"), .has_place = true, .lat_deg = 50.001,
-                                           .lon_deg = 10.001}, &REVIEWER);
+    accepted(&d,
+             (struct suggestion_draft){.site = id,
+                                       .kind = STR("CEM"),
+                                       .religion = STR("jewish"),
+                                       .has_place = true,
+                                       .lat_deg = 50.001,
+                                       .lon_deg = 10.001},
+             &REVIEWER);
     s = site_again(r, before, &VIEWER_PUBLIC);
     assert_true(str_is_equal(s->kind, STR("CEM")) && str_is_equal(s->class_code, STR("cemetery")));
-    assert_true(str_is_equal(s->religion, STR("jewish")) && s->lat_deg == 50.001 && str_is_equal(s->note, STR("as read")));
+    assert_true(str_is_equal(s->religion, STR("jewish")) && s->lat_deg == 50.001 &&
+                str_is_equal(s->note, STR("as read")));
     assert_true(str_is_equal(s->status, STR("disused")) && has_name(s, "de", "Sankt Anna")); /* the first still holds */
     assert_int_equal(rows_of(r, "site_source"), 2); /* one record of each source */
     assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE merged_into IS NULL"), 1);
@@ -260,12 +280,16 @@ static void corrections_on(struct registry *r)
     assert_int_equal(joined.n, 1);
     OK(joins_undo(r->st, &REVIEWER, joined.items[0].public_id, STR("it was right before"), &r->err));
     s = site_again(r, before, &VIEWER_PUBLIC);
-    assert_true(str_is_equal(s->religion, STR("christian")) && s->lat_deg == 50 && str_is_equal(s->status, STR("present")));
+    assert_true(str_is_equal(s->religion, STR("christian")) && s->lat_deg == 50 &&
+                str_is_equal(s->status, STR("present")));
     assert_true(has_name(s, "de", "Alte Kirche") && !has_name(s, "eo", "Preghejo"));
-    assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE shown_cell IS NOT NULL"), 1); /* no site of its own */
-    accepted(&d, (struct suggestion_draft){.site = id, .note = STR("once more")}, &REVIEWER); /* a person may change their mind */
+    assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE shown_cell IS NOT NULL"),
+                     1); /* no site of its own */
+    accepted(&d, (struct suggestion_draft){.site = id, .note = STR("once more")},
+             &REVIEWER); /* a person may change their mind */
     s = site_again(r, before, &VIEWER_PUBLIC);
-    assert_true(str_is_equal(s->note, STR("once more")) && str_is_equal(s->status, STR("present")) && has_name(s, "eo", "Preghejo"));
+    assert_true(str_is_equal(s->note, STR("once more")) && str_is_equal(s->status, STR("present")) &&
+                has_name(s, "eo", "Preghejo"));
     assert_int_equal(number_of(r, "SELECT count(*) FROM site WHERE shown_cell IS NOT NULL"), 1);
     desk_close(&d);
 }
@@ -284,7 +308,8 @@ static void gone_on(struct registry *r)
     desk_open(r, &d);
     put(r, "osm", one, 1);
     struct site *before = site_named(r, "n1");
-    accepted(&d, (struct suggestion_draft){.site = uuid_format(&r->mem, before->public_id), NAMES(N("", "Right name"))}, &REVIEWER);
+    accepted(&d, (struct suggestion_draft){.site = uuid_format(&r->mem, before->public_id), NAMES(N("", "Right name"))},
+             &REVIEWER);
     assert_true(str_is_equal(site_again(r, before, &VIEWER_PUBLIC)->name, STR("Right name")));
     put(r, "osm", NULL, 0);
     struct site *s = site_again(r, before, &SITES_ADMIN);
@@ -313,8 +338,13 @@ static void guarded_on(struct registry *r)
     struct site *before = site_named(r, "n1");
     struct visibility_change coarse = {.site = before->id, .to = VISIBILITY_COARSE, .reason = STR("test")};
     OK(visibility_set(r->st, &coarse, &SITES_ADMIN, &done, &r->err));
-    accepted(&d, (struct suggestion_draft){.site = uuid_format(&r->mem, before->public_id), .has_place = true,
-                                           .lat_deg = 50.0004, .lon_deg = 10.0004, NAMES(N("", "Right name"))}, &REVIEWER);
+    accepted(&d,
+             (struct suggestion_draft){.site = uuid_format(&r->mem, before->public_id),
+                                       .has_place = true,
+                                       .lat_deg = 50.0004,
+                                       .lon_deg = 10.0004,
+                                       NAMES(N("", "Right name"))},
+             &REVIEWER);
     struct site *s = site_again(r, before, &VIEWER_PUBLIC);
     assert_true(s && s->is_coarse && str_is_equal(s->name, STR("Right name")));
     OK(joins_list(r->st, &REVIEWER, STR("joined"), STR_NONE, 10, &r->mem, &joined, &r->err));
@@ -436,9 +466,12 @@ static void test_verify_sees_a_changed_row(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_decisions),       cmocka_unit_test(test_corrections),
-        cmocka_unit_test(test_gone),            cmocka_unit_test(test_guarded),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_corrections),
+        cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_guarded),
         cmocka_unit_test(test_verify_sees_a_changed_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

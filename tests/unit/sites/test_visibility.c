@@ -79,7 +79,8 @@ static void narrow_and_widen(struct registry *r)
     assert_true(d.is_changed && !uuid_is_nil(d.review));
     struct site *s = seen(r, "a", &VIEWER_PUBLIC);
     struct policy_cell cell = policy_cell_of(51.5, -0.1, 1000);
-    assert_true(s->is_coarse && s->lat_deg == cell.lat_deg && s->lon_deg == cell.lon_deg && s->precision_m == cell.reach_m);
+    assert_true(s->is_coarse && s->lat_deg == cell.lat_deg && s->lon_deg == cell.lon_deg &&
+                s->precision_m == cell.reach_m);
     d = set(r, "a", VISIBILITY_COARSE, 50000, &COORDINATOR); /* a wider cell is less */
     assert_true(d.is_changed);
     cell = policy_cell_of(51.5, -0.1, 50000);
@@ -117,7 +118,9 @@ static void precision_stays(struct registry *r)
         struct site *s = seen(r, NOW[i].id, &VIEWER_PUBLIC);
         assert_true(s->lat_deg == cell.lat_deg && s->lon_deg == cell.lon_deg);
         struct sites_page page;
-        struct sites_filter f = {.has_box = true, .box = {cell.lon_deg - 1e-5, cell.lat_deg - 1e-5, cell.lon_deg + 1e-5, cell.lat_deg + 1e-5}};
+        struct sites_filter f = {
+            .has_box = true,
+            .box = {cell.lon_deg - 1e-5, cell.lat_deg - 1e-5, cell.lon_deg + 1e-5, cell.lat_deg + 1e-5}};
         OK(sites_list(r->st, &f, &VIEWER_PUBLIC, STR_NONE, 10, true, &r->mem, &page, &r->err));
         assert_int_equal(page.matched, 1); /* listed where it is shown */
     }
@@ -145,7 +148,8 @@ static void reviewed_afterwards(struct registry *r)
     import_rows(r, "a,One,51.5,-0.1,christian,GB\nb,Two,51.6,-0.2,jewish,GB\n");
     struct uuid first = set(r, "a", VISIBILITY_HIDDEN, 0, &COORDINATOR).review;
     struct uuid second = set(r, "b", VISIBILITY_COARSE, 5000, &COORDINATOR).review;
-    assert_int_equal(visibility_reviews(r->st, &VIEWER_PUBLIC, STR("open"), STR_NONE, 50, &r->mem, &p, &r->err), RC_DENIED);
+    assert_int_equal(visibility_reviews(r->st, &VIEWER_PUBLIC, STR("open"), STR_NONE, 50, &r->mem, &p, &r->err),
+                     RC_DENIED);
     p = reviews(r, "open");
     assert_int_equal(p.n, 2);
     assert_true(uuid_is_equal(p.items[0].id, first) && p.items[0].back == VISIBILITY_PUBLIC);
@@ -177,7 +181,8 @@ static void countries(struct registry *r)
     struct sites_filter gb = {.country = STR("GB")};
     struct sites_page page;
     import_rows(r, "a,One,51.5,-0.1,christian,GB\nb,Two,51.6,-0.2,jewish,GB\nc,Three,41.9,12.5,christian,IT\n");
-    struct country_change close = {STR("GB"), false, STR("an order of the court")}, open = {STR("GB"), true, STR("lifted")};
+    struct country_change close = {STR("GB"), false, STR("an order of the court")},
+                          open = {STR("GB"), true, STR("lifted")};
     assert_int_equal(country_set(r->st, &close, &COORDINATOR, &changed, &r->err), RC_DENIED);
     close.iso2 = STR("gb");
     assert_int_equal(country_set(r->st, &close, &SITES_ADMIN, &changed, &r->err), RC_INVALID);
@@ -193,7 +198,9 @@ static void countries(struct registry *r)
     int64_t count, change;
     OK(sites_public_state(r->st, &count, &change, &r->err));
     assert_int_equal(count, 1);
-    import_rows(r, "a,One,51.5,-0.1,christian,GB\nb,Two B,51.6,-0.2,jewish,GB\nc,Three,41.9,12.5,christian,IT\nd,Four,51.7,-0.2,,GB\n");
+    import_rows(
+        r,
+        "a,One,51.5,-0.1,christian,GB\nb,Two B,51.6,-0.2,jewish,GB\nc,Three,41.9,12.5,christian,IT\nd,Four,51.7,-0.2,,GB\n");
     assert_int_equal(counted(r, &VIEWER_PUBLIC), 1); /* of later imports, too */
     OK(countries_closed(r->st, &REVIEWER, &r->mem, &closed, &n, &r->err));
     assert_true(n == 1 && str_is_equal(closed[0].iso2, STR("GB")) && closed[0].sites == 3);
@@ -209,7 +216,9 @@ static void countries(struct registry *r)
 
 static void comes_again(struct registry *r)
 {
-    import_rows(r, "n1,Grace Prayer Hall,51.5000,-0.1000,christian,GB\nn2,,51.5200,-0.1000,sikh,GB\nn3,Open Church,51.6,-0.1,christian,GB\n");
+    import_rows(
+        r,
+        "n1,Grace Prayer Hall,51.5000,-0.1000,christian,GB\nn2,,51.5200,-0.1000,sikh,GB\nn3,Open Church,51.6,-0.1,christian,GB\n");
     set(r, "n1", VISIBILITY_HIDDEN, 0, &COORDINATOR);
     set(r, "n2", VISIBILITY_COARSE, 5000, &COORDINATOR);
     /* the next edition has new ids, and the places drawn anew */
@@ -273,13 +282,21 @@ static void likeness(struct registry *r)
         for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
             static const struct geo_point AT[] = {{51.5, -0.1}, {-16.8, 180}, {78.2, 15.6}, {0, 0}};
             struct guard *g = guard_new(VISIBILITY_PUBLIC);
-            struct guarded item = {.at = AT[polar], .visibility = VISIBILITY_HIDDEN, .religion = str_of(ROWS[i].religion),
-                                   .search = str_of(ROWS[i].guarded), .id = {{9}}};
+            struct guarded item = {.at = AT[polar],
+                                   .visibility = VISIBILITY_HIDDEN,
+                                   .religion = str_of(ROWS[i].religion),
+                                   .search = str_of(ROWS[i].guarded),
+                                   .id = {{9}}};
             guard_add(g, &item);
             guard_sort(g);
             struct geo_point at = geo_destination(AT[polar], polar == 1 ? 90 : 0, ROWS[i].north_m);
-            struct guard_ask ask = {true, at.lat_deg, at.lon_deg, str_of(ROWS[i].faith), str_of(ROWS[i].name),
-                                    VISIBILITY_PUBLIC, POLICY_PRECISION_DEFAULT_M};
+            struct guard_ask ask = {true,
+                                    at.lat_deg,
+                                    at.lon_deg,
+                                    str_of(ROWS[i].faith),
+                                    str_of(ROWS[i].name),
+                                    VISIBILITY_PUBLIC,
+                                    POLICY_PRECISION_DEFAULT_M};
             struct guard_hit hit;
             if (guard_match(g, &ask, &hit) != ROWS[i].want)
                 fail_msg("row %zu at %d", i, polar);
@@ -296,10 +313,16 @@ static void born_hidden_by_name(struct registry *r)
     static const struct {
         const char *name;
         bool is_hidden;
-    } NAMES[] = {{"Grace House Church", true},       {"Old Meeting House Church", false}, {"House-Church of Peace", true},
-                 {"Churchill Home Groups Hall", false}, {"\xe6\x81\xa9\xe5\x85\xb8\xe5\xae\xb6\xe5\xba\xad\xe6\x95\x99\xe4\xbc\x9a", true},
-                 {"\xd0\x94\xd0\x9e\xd0\x9c\xd0\x90\xd0\xa8\xd0\x9d\xd0\xaf\xd0\xaf \xd1\x86\xd0\xb5\xd1\x80\xd0\xba\xd0\xbe\xd0\xb2\xd1\x8c", true},
-                 {"Saint Anne", false},              {"", false}};
+    } NAMES[] = {
+        {"Grace House Church", true},
+        {"Old Meeting House Church", false},
+        {"House-Church of Peace", true},
+        {"Churchill Home Groups Hall", false},
+        {"\xe6\x81\xa9\xe5\x85\xb8\xe5\xae\xb6\xe5\xba\xad\xe6\x95\x99\xe4\xbc\x9a", true},
+        {"\xd0\x94\xd0\x9e\xd0\x9c\xd0\x90\xd0\xa8\xd0\x9d\xd0\xaf\xd0\xaf \xd1\x86\xd0\xb5\xd1\x80\xd0\xba\xd0\xbe\xd0\xb2\xd1\x8c",
+         true},
+        {"Saint Anne", false},
+        {"", false}};
     struct buf b;
     buf_init(&b, 0);
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
@@ -313,7 +336,8 @@ static void born_hidden_by_name(struct registry *r)
             fail_msg("%s", NAMES[i].name);
     }
     set(r, "h0", VISIBILITY_PUBLIC, 0, &SITES_ADMIN); /* people have decided: no rule comes back on it */
-    import_rows(r, "h0,Grace House Church and Hall,40.0,10,christian,\nh6,House Church of Saint Anne,46,10,christian,\n");
+    import_rows(r,
+                "h0,Grace House Church and Hall,40.0,10,christian,\nh6,House Church of Saint Anne,46,10,christian,\n");
     assert_non_null(seen(r, "h0", &VIEWER_PUBLIC));
     assert_null(seen(r, "h6", &VIEWER_PUBLIC)); /* a source that says so now */
 }
@@ -322,7 +346,8 @@ static void born_hidden_by_name(struct registry *r)
 
 static enum rc old_grid(struct store_tx *tx, void *ctx, struct err *err)
 {
-    static const struct store_sql OLD = {"UPDATE site SET shown_cell = 5, shown_lat = 1.5, shown_lon = 2.5 WHERE visibility = 1"};
+    static const struct store_sql OLD = {
+        "UPDATE site SET shown_cell = 5, shown_lat = 1.5, shown_lon = 2.5 WHERE visibility = 1"};
     static const struct store_sql ASK = {"INSERT INTO site_regrid (site) SELECT id FROM site WHERE visibility = 1"};
     (void)ctx;
     TRY(store_exec(tx, &OLD, NULL, 0, NULL, err));
@@ -337,7 +362,8 @@ static void settles(struct registry *r)
     OK(visibility_settle(r->st, &r->err));
     assert_int_equal(rows_of(r, "site_regrid"), 0);
     struct policy_cell cell = policy_cell_of(51.5, -0.1, POLICY_PRECISION_DEFAULT_M);
-    struct sites_filter f = {.has_box = true, .box = {cell.lon_deg - 1e-5, cell.lat_deg - 1e-5, cell.lon_deg + 1e-5, cell.lat_deg + 1e-5}};
+    struct sites_filter f = {
+        .has_box = true, .box = {cell.lon_deg - 1e-5, cell.lat_deg - 1e-5, cell.lon_deg + 1e-5, cell.lat_deg + 1e-5}};
     struct sites_page page;
     OK(sites_list(r->st, &f, &VIEWER_PUBLIC, STR_NONE, 10, true, &r->mem, &page, &r->err));
     assert_int_equal(page.n, 1);
@@ -359,7 +385,9 @@ static void found_or_not(struct registry *r)
     set(r, "a", VISIBILITY_HIDDEN, 0, &COORDINATOR);
     assert_int_equal(sites_find(r->st, id, &VIEWER_PUBLIC, &r->mem, &t, &r->err), RC_NOT_FOUND);
     struct str said = str_copy(&r->mem, str_of(r->err.text));
-    assert_int_equal(sites_find(r->st, STR("00000000-0000-4000-8000-000000000000"), &VIEWER_PUBLIC, &r->mem, &t, &r->err), RC_NOT_FOUND);
+    assert_int_equal(
+        sites_find(r->st, STR("00000000-0000-4000-8000-000000000000"), &VIEWER_PUBLIC, &r->mem, &t, &r->err),
+        RC_NOT_FOUND);
     assert_true(str_is_equal(said, str_of(r->err.text)));
     assert_int_equal(sites_find(r->st, code, &VIEWER_PUBLIC, &r->mem, &t, &r->err), RC_NOT_FOUND);
     assert_true(str_is_equal(said, str_of(r->err.text)));
@@ -388,10 +416,11 @@ EACH(found_or_not)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_narrow_and_widen), cmocka_unit_test(test_precision_stays),
+        cmocka_unit_test(test_narrow_and_widen),    cmocka_unit_test(test_precision_stays),
         cmocka_unit_test(test_reviewed_afterwards), cmocka_unit_test(test_countries),
-        cmocka_unit_test(test_comes_again), cmocka_unit_test(test_likeness),
-        cmocka_unit_test(test_born_hidden_by_name), cmocka_unit_test(test_settles), cmocka_unit_test(test_found_or_not),
+        cmocka_unit_test(test_comes_again),         cmocka_unit_test(test_likeness),
+        cmocka_unit_test(test_born_hidden_by_name), cmocka_unit_test(test_settles),
+        cmocka_unit_test(test_found_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -265,7 +265,8 @@ void pg_server_setting(const char *name, const char *value)
     admin_run(sql);
     if (kill(server.postmaster, SIGHUP) != 0)
         die("the postmaster is gone");
-    snprintf(sql, sizeof sql, "SELECT coalesce(sourcefile ~ 'auto', false) = %s AND (%s) FROM pg_settings WHERE name = '%s'",
+    snprintf(sql, sizeof sql,
+             "SELECT coalesce(sourcefile ~ 'auto', false) = %s AND (%s) FROM pg_settings WHERE name = '%s'",
              value ? "true" : "false", value ? "true" : "setting = reset_val", name);
     for (int i = 0; i < START_TRIES; i++) { /* a session that begins after the reload has it */
         PGconn *c = admin("postgres");

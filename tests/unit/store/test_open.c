@@ -198,8 +198,9 @@ static void server_that_forgets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(not_a_database), cmocka_unit_test(cut_short),   cmocka_unit_test(empty_file),
-        cmocka_unit_test(modes),          cmocka_unit_test(bounded_log), cmocka_unit_test(durable_server_only),
+        cmocka_unit_test(not_a_database),      cmocka_unit_test(cut_short),
+        cmocka_unit_test(empty_file),          cmocka_unit_test(modes),
+        cmocka_unit_test(bounded_log),         cmocka_unit_test(durable_server_only),
         cmocka_unit_test(server_that_forgets),
     };
     pg_server_alone();

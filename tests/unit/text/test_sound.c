@@ -16,8 +16,11 @@
 static void words_that_sound_alike_share_a_skeleton(void **state)
 {
     (void)state;
-    static const char *const PAIRS[][2] = {{"masjid", "msjd"},     {"khram", "hram"},       {"cathedral", "katedral"},
-                                           {"suleymaniye", "sulemaniye"}, {"borobudur", "borobodur"}};
+    static const char *const PAIRS[][2] = {{"masjid", "msjd"},
+                                           {"khram", "hram"},
+                                           {"cathedral", "katedral"},
+                                           {"suleymaniye", "sulemaniye"},
+                                           {"borobudur", "borobodur"}};
     for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++)
         assert_int_equal(text_sound(str_of(PAIRS[i][0])), text_sound(str_of(PAIRS[i][1])));
     assert_int_not_equal(text_sound(STR("mary")), text_sound(STR("martin")));
@@ -62,7 +65,7 @@ static void runs_are_cut_by_script(void **state)
     static const struct {
         const char *text;
         enum text_spacing spacing;
-    } RUNS[] = {{"St", TEXT_SPACED}, {"Mary", TEXT_SPACED},    {"少林寺", TEXT_HAN},
+    } RUNS[] = {{"St", TEXT_SPACED},  {"Mary", TEXT_SPACED}, {"少林寺", TEXT_HAN},
                 {"ABC", TEXT_SPACED}, {"วัด", TEXT_UNSPACED}, {"พระ", TEXT_UNSPACED}};
     struct text_run run;
     for (size_t i = 0; i < sizeof RUNS / sizeof RUNS[0]; i++) {
@@ -92,8 +95,10 @@ static void traditional_characters_become_simplified(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_that_sound_alike_share_a_skeleton), cmocka_unit_test(a_beginning_is_a_range_of_keys),
-        cmocka_unit_test(edits_cost_what_they_say),                cmocka_unit_test(runs_are_cut_by_script),
+        cmocka_unit_test(words_that_sound_alike_share_a_skeleton),
+        cmocka_unit_test(a_beginning_is_a_range_of_keys),
+        cmocka_unit_test(edits_cost_what_they_say),
+        cmocka_unit_test(runs_are_cut_by_script),
         cmocka_unit_test(traditional_characters_become_simplified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,7 +73,8 @@ static size_t check_tile(struct tiles_maker *t, int z, uint32_t x, uint32_t y)
         assert_int_equal(f->type, 3);
         assert_true(f->rings == 1 && f->points == 4 && f->area == 2 * side * side);
         uint32_t cx = (x << (zoom - z)) + (uint32_t)(f->x / side), cy = (y << (zoom - z)) + (uint32_t)(f->y / side);
-        assert_true(f->x == ((double)cx - ldexp(x, zoom - z)) * side && f->y == ((double)cy - ldexp(y, zoom - z)) * side);
+        assert_true(f->x == ((double)cx - ldexp(x, zoom - z)) * side &&
+                    f->y == ((double)cy - ldexp(y, zoom - z)) * side);
         struct ground_cell want = brute_joined(cells, cells_n, zoom, cx, cy);
         assert_true(prop(&layers[0], f, "faiths") == want.faiths && want.faiths >= 2);
         assert_true(prop(&layers[0], f, "sites") == want.sites);

@@ -24,7 +24,8 @@ static void numbers_of_tiles(void **state)
         int z;
         uint32_t x, y;
         uint64_t id;
-    } KNOWN[] = {{0, 0, 0, 0}, {1, 0, 0, 1}, {1, 0, 1, 2}, {1, 1, 1, 3}, {1, 1, 0, 4}, {2, 0, 0, 5}, {12, 3423, 1763, 19078479}};
+    } KNOWN[] = {
+        {0, 0, 0, 0}, {1, 0, 0, 1}, {1, 0, 1, 2}, {1, 1, 1, 3}, {1, 1, 0, 4}, {2, 0, 0, 5}, {12, 3423, 1763, 19078479}};
     for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
         assert_int_equal(pmtiles_id(KNOWN[i].z, KNOWN[i].x, KNOWN[i].y), KNOWN[i].id);
     uint32_t px = 0, py = 0;

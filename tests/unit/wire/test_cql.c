@@ -16,8 +16,8 @@
 /* The tree as a text without doubts: (OR (= faith 'sikh') (NOT (IN kind 'A' 'B'))). */
 static void write_tree(struct buf *b, const struct cql *c)
 {
-    static const char *const NAMES[] = {"AND", "OR", "NOT", "TRUE", "FALSE", "=", "<>", "<",
-                                        "<=",  ">",  ">=",  "LIKE", "IN",    "NULL"};
+    static const char *const NAMES[] = {"AND", "OR", "NOT", "TRUE", "FALSE", "=",  "<>",
+                                        "<",   "<=", ">",   ">=",   "LIKE",  "IN", "NULL"};
     static const char TYPES[] = {'\'', '#', '?', 'd', 't'};
     buf_printf(b, "(%s%s", c->is_negated ? "!" : "", NAMES[c->op]);
     if (c->op >= CQL_EQUAL)

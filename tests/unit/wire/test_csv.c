@@ -15,7 +15,10 @@
 #include "base/rng.h"
 #include "wire/csv.h"
 
-#define LIT(z) {"" z, sizeof(z) - 1}
+#define LIT(z)                                                                                                         \
+    {                                                                                                                  \
+        "" z, sizeof(z) - 1                                                                                            \
+    }
 
 struct drip {
     struct str left;
@@ -71,7 +74,9 @@ static void test_rows(void **state)
         {"a,b\n1,2\n", "1~2|2\n"},
         {"a,b\r\n1,2\r\n3,4", "1~2|2\n3~4|3\n"},
         {"a,b\r1,2\r", "1~2|2\n"},
-        {"\xEF\xBB\xBF" "a,b\n1,2\n", "1~2|2\n"},
+        {"\xEF\xBB\xBF"
+         "a,b\n1,2\n",
+         "1~2|2\n"},
         {"a,b\n\"x, y\",\"he said \"\"no\"\"\"\n", "x, y~he said \"no\"|2\n"},
         {"a,b\n\"two\nlines\r\nmore\",2\n3,4\n", "two\nlines\r\nmore~2|2\n3~4|5\n"},
         {"a,b\n\n\n1,2\n\r\n", "1~2|4\n"},
@@ -81,7 +86,8 @@ static void test_rows(void **state)
         {"a\tb\n1\t\n", "1~|2\n"},
         {"a|b\n1|2\n", "1~2|2\n"},
         {"only\nx\n", "x|2\n"},
-        {"a,b\n1\n1,2,3\n4,5\n", "1|2!1 fields where the first row has 2\n1~2~3|3!3 fields where the first row has 2\n4~5|4\n"},
+        {"a,b\n1\n1,2,3\n4,5\n",
+         "1|2!1 fields where the first row has 2\n1~2~3|3!3 fields where the first row has 2\n4~5|4\n"},
         {"a,b\n\"x\"y,2\n3,4\n", "xy~2|2!text after a closing quote (line 2, column 4)\n3~4|3\n"},
         {"a,b\n\xE9,2\n3,4\n", "\xE9~2|2!not UTF-8 text: save the file as UTF-8\n3~4|3\n"},
         {"a,b\n\"\",\"\"\n", "~|2\n"},
@@ -113,7 +119,9 @@ static void test_damage(void **state)
         {LIT("a,b\n1,x\0y\n"), "line 2, column 4: a NUL byte", RC_DAMAGED},
         {LIT("a,b\n1,\"x\0y\"\n"), "line 2, column 5: a NUL byte", RC_DAMAGED},
         {LIT("a,b\n1,\"never\nclosed"), "line 2, column 3: the quote", RC_DAMAGED},
-        {LIT("\xFF\xFE" "a\0,\0"), "UTF-16", RC_UNSUPPORTED},
+        {LIT("\xFF\xFE"
+             "a\0,\0"),
+         "UTF-16", RC_UNSUPPORTED},
         {LIT("a,\xE9\n1,2\n"), "UTF-8", RC_INVALID},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
@@ -279,8 +287,8 @@ static void test_round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),    cmocka_unit_test(test_damage),     cmocka_unit_test(test_caps),
-        cmocka_unit_test(test_columns), cmocka_unit_test(test_real_files), cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_rows),       cmocka_unit_test(test_damage),     cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_columns),    cmocka_unit_test(test_real_files), cmocka_unit_test(test_writer),
         cmocka_unit_test(test_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

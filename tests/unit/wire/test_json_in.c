@@ -54,7 +54,10 @@ static void test_getters(void **state)
     int64_t i = 7;
     bool b = false;
     json_t *sub = NULL;
-    assert_int_equal(json_in_object(STR("{\"t\":\"x\",\"n\":1.5,\"i\":3,\"y\":true,\"z\":null,\"l\":[],\"o\":{\"k\":1}}"), 1000, &v, &err), RC_OK);
+    assert_int_equal(
+        json_in_object(STR("{\"t\":\"x\",\"n\":1.5,\"i\":3,\"y\":true,\"z\":null,\"l\":[],\"o\":{\"k\":1}}"), 1000, &v,
+                       &err),
+        RC_OK);
     assert_int_equal(json_in_str(v, "", "t", JSON_REQUIRED, 10, &s, &err), RC_OK);
     assert_true(str_is_equal(s, STR("x")));
     assert_int_equal(json_in_str(v, "", "t", JSON_REQUIRED, 0, &s, &err), RC_TOO_LARGE);

@@ -16,7 +16,10 @@
 #include "base/rng.h"
 #include "wire/json_out.h"
 
-#define LIT(z) {"" z, sizeof(z) - 1}
+#define LIT(z)                                                                                                         \
+    {                                                                                                                  \
+        "" z, sizeof(z) - 1                                                                                            \
+    }
 
 static void check(struct buf *b, const char *expected)
 {
@@ -69,9 +72,9 @@ static void test_text(void **state)
         {{"a\0b", 3}, "\"a\\u0000b\""},
         {LIT("\xC3\xA9 \xE2\x98\xAA \xF0\x9F\x95\x8C"), "\"\xC3\xA9 \xE2\x98\xAA \xF0\x9F\x95\x8C\""},
         {LIT("a\xFFz"), "\"a\xEF\xBF\xBDz\""},
-        {LIT("\xE2\x98"), "\"\xEF\xBF\xBD\""},                                  /* cut sequence: one replacement */
-        {LIT("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""},      /* a surrogate: one per byte */
-        {LIT("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                      /* overlong */
+        {LIT("\xE2\x98"), "\"\xEF\xBF\xBD\""},                             /* cut sequence: one replacement */
+        {LIT("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""}, /* a surrogate: one per byte */
+        {LIT("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\""},                 /* overlong */
         {LIT("\xF4\x90\x80\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\""}, /* over U+10FFFF */
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
@@ -89,10 +92,22 @@ static void test_numbers(void **state)
         int decimals;
         const char *out;
     } CASES[] = {
-        {0, 6, "0"},          {-0.0, 6, "0"},        {1.5, 6, "1.5"},         {-1.25, 1, "-1.3"},
-        {2.0, 3, "2"},        {0.001, 2, "0"},       {-0.06, 1, "-0.1"},      {123.456789, 6, "123.456789"},
-        {1000, 0, "1000"},    {0.000001, 6, "0.000001"}, {99.9999999, 2, "100"}, {NAN, 2, "null"},
-        {INFINITY, 2, "null"}, {-INFINITY, 2, "null"}, {10.05, 2, "10.05"},   {500, 12, "500"},
+        {0, 6, "0"},
+        {-0.0, 6, "0"},
+        {1.5, 6, "1.5"},
+        {-1.25, 1, "-1.3"},
+        {2.0, 3, "2"},
+        {0.001, 2, "0"},
+        {-0.06, 1, "-0.1"},
+        {123.456789, 6, "123.456789"},
+        {1000, 0, "1000"},
+        {0.000001, 6, "0.000001"},
+        {99.9999999, 2, "100"},
+        {NAN, 2, "null"},
+        {INFINITY, 2, "null"},
+        {-INFINITY, 2, "null"},
+        {10.05, 2, "10.05"},
+        {500, 12, "500"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct buf b;

@@ -85,8 +85,8 @@ static void test_shapes(void **state)
     } CASES[] = {
         {"[]", 0, 0, ""},
         {"\xEF\xBB\xBF [ {\"a\":1},\n {\"b\":[1,{}]} ]", 2, 2, "{\"b\":[1,{}]}"},
-        {"{\"type\":\"FeatureCollection\",\"crs\":{\"x\":[1]},\n\"features\":[\n{\"type\":\"Feature\"}],\"z\":{}}", 1, 3,
-         "{\"type\":\"Feature\"}"},
+        {"{\"type\":\"FeatureCollection\",\"crs\":{\"x\":[1]},\n\"features\":[\n{\"type\":\"Feature\"}],\"z\":{}}", 1,
+         3, "{\"type\":\"Feature\"}"},
         {"{\"version\":0.6,\"elements\":[{\"id\":1},{\"id\":2},{\"id\":3}]}", 3, 1, "{\"id\":3}"},
         {"{\"one\": \"object\"}", 1, 1, "{\"one\": \"object\"}"},
         {"{\"features\": {\"not\":\"an array\"}}", 1, 1, "{\"features\": {\"not\":\"an array\"}}"},
@@ -111,8 +111,8 @@ static void test_faults_of_one_item(void **state)
 {
     (void)state;
     static const char *const CASES[] = {
-        "[{\"a\":1,\"a\":2},{}]", "[{\"n\":1e999},{}]", "[7,{}]", "[{\"t\":\"\\u0000\"},{}]", "[{\"t\":\"\\ud800\"},{}]",
-        "[{\"n\":99999999999999999999},{}]",
+        "[{\"a\":1,\"a\":2},{}]",   "[{\"n\":1e999},{}]",       "[7,{}]",
+        "[{\"t\":\"\\u0000\"},{}]", "[{\"t\":\"\\ud800\"},{}]", "[{\"n\":99999999999999999999},{}]",
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct seen s;
@@ -244,7 +244,8 @@ static void test_real_files(void **state)
 
 static void random_value(struct prng *r, struct buf *b, int depth)
 {
-    static const char *const PARTS[] = {"1", "-0.5e3", "\"a\"", "\"\\u00e9\"", "true", "null", "\"\xC3\xA9\"", "false", "0"};
+    static const char *const PARTS[] = {"1",     "-0.5e3", "\"a\"", "\"\\u00e9\"", "true", "null", "\"\xC3\xA9\"",
+                                        "false", "0"};
     uint64_t kind = prng_below(r, depth > 4 ? 6 : 10);
     if (kind < 6) {
         buf_add_z(b, PARTS[prng_below(r, sizeof PARTS / sizeof PARTS[0])]);

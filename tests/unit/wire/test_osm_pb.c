@@ -77,7 +77,8 @@ static void zigzag_numbers(void **state)
 static void fields_of_every_wire(void **state)
 {
     (void)state;
-    struct pb c = pb_of(BYTES(0x08, 0x96, 0x01, 0x12, 0x02, 'h', 'i', 0x19, 1, 0, 0, 0, 0, 0, 0, 0x80, 0x25, 1, 2, 3, 4));
+    struct pb c =
+        pb_of(BYTES(0x08, 0x96, 0x01, 0x12, 0x02, 'h', 'i', 0x19, 1, 0, 0, 0, 0, 0, 0, 0x80, 0x25, 1, 2, 3, 4));
     struct pb_field f;
     assert_int_equal(pb_next(&c, &f), PB_FIELD);
     assert_true(f.number == 1 && f.wire == PB_VARINT && f.value == 150);

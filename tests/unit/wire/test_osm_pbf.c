@@ -21,8 +21,8 @@ static enum rc on_object(void *ctx, const struct osm_object *o, struct err *err)
 {
     struct buf *log = ctx;
     (void)err;
-    buf_printf(log, "%c%lld v%lld%s why%u", "nwr"[o->kind], (long long)o->id, (long long)o->version,
-               o->is_visible ? "" : " gone", o->why);
+    buf_printf(log, "%c%lld v%lld%s why%u", "nwr"[o->kind], (long long)o -> id, (long long)o -> version,
+               o -> is_visible ? "" : " gone", o->why);
     if (o->kind == OSM_NODE)
         buf_printf(log, " @%d,%d", o->at.lat_e7, o->at.lon_e7);
     for (size_t i = 0; i < o->tags_n; i++)
@@ -32,7 +32,7 @@ static enum rc on_object(void *ctx, const struct osm_object *o, struct err *err)
     for (size_t i = 0; o->ref_at && i < o->refs_n; i++)
         buf_printf(log, " @%d,%d", o->ref_at[i].lat_e7, o->ref_at[i].lon_e7);
     for (size_t i = 0; i < o->members_n; i++)
-        buf_printf(log, " %c%lld:" STR_FMT, "nwr"[o->members[i].kind], (long long)o->members[i].ref,
+        buf_printf(log, " %c%lld:" STR_FMT, "nwr"[o->members[i].kind], (long long)o -> members[i].ref,
                    STR_ARG(o->members[i].role));
     buf_add_z(log, "\n");
     return RC_OK;
@@ -47,7 +47,8 @@ static struct osm_filter *worship(void)
 }
 
 /* Everything the filter lets through and the ids, of a file in memory. */
-static enum rc scan(struct str file, const struct osm_want *want, struct buf *log, struct osm_pbf_seen *all, struct err *err)
+static enum rc scan(struct str file, const struct osm_want *want, struct buf *log, struct osm_pbf_seen *all,
+                    struct err *err)
 {
     struct osm_pbf *f;
     enum rc rc = osm_pbf_open_mem(file, &f, err);
@@ -95,7 +96,7 @@ static void expect_error(struct str file, enum rc rc, const char *text)
 /* --- a file with one of everything --------------------------------------------------------------------------------- */
 
 static const char *const TEXTS[] = {"amenity", "place_of_worship", "name", "St. A", "religion", "bar;place_of_worship ",
-                                    "outer", "building", NULL};
+                                    "outer",   "building",         NULL};
 enum { T_AMENITY = 1, T_POW, T_NAME, T_ST_A, T_RELIGION, T_LIST, T_OUTER, T_BUILDING };
 
 static void dense_group(struct buf *block, const int64_t *visible)
@@ -109,8 +110,10 @@ static void dense_group(struct buf *block, const int64_t *visible)
     mk_sub(&dense, 5, &info);
     mk_list(&dense, 8, (int64_t[]){425000000, -425000000, 3, 4, 5, 6, 7, 8, 9, 10, 900000001}, 11, true);
     mk_list(&dense, 9, (int64_t[]){15000000, -1800000000, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 11, true);
-    mk_list(&dense, 10, (int64_t[]){T_NAME, T_ST_A, T_AMENITY, T_POW, 0, 0, T_AMENITY, T_ST_A, 0, 0, 0, 0, 0, 0, 0, 0,
-                                    T_AMENITY, T_LIST, 0}, 19, false);
+    mk_list(&dense, 10,
+            (int64_t[]){T_NAME, T_ST_A, T_AMENITY, T_POW, 0, 0, T_AMENITY, T_ST_A, 0, 0, 0, 0, 0, 0, 0, 0, T_AMENITY,
+                        T_LIST, 0},
+            19, false);
     mk_sub(&group, 2, &dense);
     mk_sub(block, 2, &group);
     buf_fini(&dense), buf_fini(&info), buf_fini(&group);
@@ -189,7 +192,8 @@ static void make_file(struct buf *file, enum mk_packing how, const int64_t *visi
     buf_fini(&block);
 }
 
-#define REST "r-9 v0 gone why1 amenity=place_of_worship w77:outer n-5: r4:\nn-1 v0 why1 @-10000000,20000000 religion=St. A\n"
+#define REST                                                                                                           \
+    "r-9 v0 gone why1 amenity=place_of_worship w77:outer n-5: r4:\nn-1 v0 why1 @-10000000,20000000 religion=St. A\n"
 
 static void every_kind(void **state)
 {
@@ -254,7 +258,8 @@ static void ids_in_any_order(void **state)
         int64_t ids[N], zero[N] = {0}, wanted[100], id = 0;
         size_t wanted_n = 0;
         bool rising = true;
-        buf_init(&file, 0), buf_init(&block, 0), buf_init(&dense, 0), buf_init(&group, 0), buf_init(&log, 0), buf_init(&truth, 0);
+        buf_init(&file, 0), buf_init(&block, 0), buf_init(&dense, 0), buf_init(&group, 0), buf_init(&log, 0),
+            buf_init(&truth, 0);
         for (size_t i = 0; i < N; i++) {
             int64_t step = prng_below(&r, 10) ? 1 + (int64_t)prng_below(&r, 3) : 1 + (int64_t)prng_below(&r, 300);
             if (round % 3 == 1 && prng_below(&r, 50) == 0)

@@ -19,8 +19,8 @@ static enum rc on_object(void *ctx, const struct osm_object *o, struct err *err)
 {
     struct buf *log = ctx;
     (void)err;
-    buf_printf(log, "%lld:%c%lld v%lld%s", (long long)o->line, "nwr"[o->kind], (long long)o->id, (long long)o->version,
-               o->is_visible ? "" : " gone");
+    buf_printf(log, "%lld:%c%lld v%lld%s", (long long)o->line, "nwr"[o->kind], (long long)o -> id,
+               (long long)o -> version, o -> is_visible ? "" : " gone");
     if (o->kind == OSM_NODE)
         buf_printf(log, " @%d,%d", o->at.lat_e7, o->at.lon_e7);
     for (size_t i = 0; i < o->tags_n; i++)
@@ -28,7 +28,7 @@ static enum rc on_object(void *ctx, const struct osm_object *o, struct err *err)
     for (size_t i = 0; i < o->refs_n; i++)
         buf_printf(log, " >%lld%s", (long long)o->refs[i], o->ref_at ? "@" : "");
     for (size_t i = 0; i < o->members_n; i++)
-        buf_printf(log, " %c%lld:" STR_FMT, "nwr"[o->members[i].kind], (long long)o->members[i].ref,
+        buf_printf(log, " %c%lld:" STR_FMT, "nwr"[o->members[i].kind], (long long)o -> members[i].ref,
                    STR_ARG(o->members[i].role));
     buf_add_z(log, "\n");
     return RC_OK;
@@ -80,18 +80,18 @@ static void expect_error(struct str text, enum rc rc, const char *why)
     buf_fini(&log);
 }
 
-#define SAMPLE                                                                                          \
-    "<?xml version='1.0' encoding='UTF-8'?>\n<osm version='0.6' generator='test'>\n<note>data</note>\n" \
-    "<bounds minlat='1' minlon='1' maxlat='2' maxlon='2'/>\n"                                           \
-    "<node id='1' version='2' lat='42.5' lon='-1.5000001'><tag k='religion' v='a &amp; b'/></node>\n"   \
-    "<node id='2' lat='1.0E-5' lon='180'/>\n"                                                           \
-    "<node id='-4' lat='91' lon='0'/>\n"                                                                \
-    "<node id='5' visible='false' version='9'><tag k='religion' v='x'/></node>\n"                       \
-    "<node id='6' action='delete' lat='0' lon='0'><tag k='religion' v='x'/></node>\n"                   \
-    "<way id='7' version='1'><nd ref='1'/><nd ref='-4'/><tag k='amenity' v='place_of_worship'/></way>\n" \
-    "<way id='8'><nd ref='1' lat='1' lon='1'/><nd ref='2' lat='2' lon='2'/><tag k='religion' v=''/></way>\n" \
-    "<way id='9'><nd ref='1'/><tag k='building' v='yes'/></way>\n"                                      \
-    "<relation id='10'><member type='way' ref='7' role='outer'/><member type='node' ref='-4' role=''/>" \
+#define SAMPLE                                                                                                         \
+    "<?xml version='1.0' encoding='UTF-8'?>\n<osm version='0.6' generator='test'>\n<note>data</note>\n"                \
+    "<bounds minlat='1' minlon='1' maxlat='2' maxlon='2'/>\n"                                                          \
+    "<node id='1' version='2' lat='42.5' lon='-1.5000001'><tag k='religion' v='a &amp; b'/></node>\n"                  \
+    "<node id='2' lat='1.0E-5' lon='180'/>\n"                                                                          \
+    "<node id='-4' lat='91' lon='0'/>\n"                                                                               \
+    "<node id='5' visible='false' version='9'><tag k='religion' v='x'/></node>\n"                                      \
+    "<node id='6' action='delete' lat='0' lon='0'><tag k='religion' v='x'/></node>\n"                                  \
+    "<way id='7' version='1'><nd ref='1'/><nd ref='-4'/><tag k='amenity' v='place_of_worship'/></way>\n"               \
+    "<way id='8'><nd ref='1' lat='1' lon='1'/><nd ref='2' lat='2' lon='2'/><tag k='religion' v=''/></way>\n"           \
+    "<way id='9'><nd ref='1'/><tag k='building' v='yes'/></way>\n"                                                     \
+    "<relation id='10'><member type='way' ref='7' role='outer'/><member type='node' ref='-4' role=''/>"                \
     "<member type='relation' ref='3' role='&lt;x'/><tag k='religion' v='y'/></relation>\n</osm>\n"
 
 static void objects(void **state)
@@ -145,11 +145,13 @@ static void refused(void **state)
 static void entity_bombs(void **state)
 {
     (void)state;
-    expect_error(STR("<?xml version='1.0'?><!DOCTYPE osm [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>"
-                     "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]><osm><node id='1'><tag k='religion' v='&c;'/></node></osm>"),
-                 RC_UNSUPPORTED, "<!DOCTYPE>");
+    expect_error(
+        STR("<?xml version='1.0'?><!DOCTYPE osm [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'>"
+            "<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]><osm><node id='1'><tag k='religion' v='&c;'/></node></osm>"),
+        RC_UNSUPPORTED, "<!DOCTYPE>");
     expect_error(STR("<!DOCTYPE osm SYSTEM 'file:///etc/passwd'><osm/>"), RC_UNSUPPORTED, "<!DOCTYPE>");
-    expect_error(STR("<!DOCTYPE osm [<!ENTITY x SYSTEM 'http://localhost/'>]><osm>&x;</osm>"), RC_UNSUPPORTED, "<!DOCTYPE>");
+    expect_error(STR("<!DOCTYPE osm [<!ENTITY x SYSTEM 'http://localhost/'>]><osm>&x;</osm>"), RC_UNSUPPORTED,
+                 "<!DOCTYPE>");
 }
 
 /* Bytes made as they are asked for: head, then `fill` again and again. */
@@ -201,10 +203,12 @@ static void caps(void **state)
     expect_endless("<osm><node id='1'>", "<tag k='k' v='v'/>", RC_TOO_LARGE, "5,000 tags");
     expect_endless("<osm><way id='1'>", "<nd ref='1'/>", RC_TOO_LARGE, "262,144 nodes");
     expect_endless("<osm><relation id='1'>", "<member type='way' ref='1' role=''/>", RC_TOO_LARGE, "262,144 members");
-    expect_endless("<osm><relation id='1'>", "<member type='way' ref='1' role='"
-                   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'/>",
-                   RC_TOO_LARGE, "8 MiB");
+    expect_endless(
+        "<osm><relation id='1'>",
+        "<member type='way' ref='1' role='"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'/>",
+        RC_TOO_LARGE, "8 MiB");
 }
 
 static void gzip_bomb(void **state)
@@ -250,12 +254,12 @@ static void truncation_at_every_byte(void **state)
 
 /* --- changes ------------------------------------------------------------------------------------------------------- */
 
-#define CHANGE                                                                                                \
-    "<osmChange version='0.6'>\n<create><node id='2' version='1' lat='1' lon='2'/>\n"                         \
-    "<way id='7' version='1'><nd ref='2'/><tag k='religion' v='y'/></way></create>\n"                         \
-    "<modify><node id='5' version='3' lat='1' lon='1'><tag k='name' v='x'/></node>\n"                         \
-    "<way id='8' version='2'><nd ref='1'/><tag k='building' v='yes'/></way></modify>\n<note>n</note>\n"        \
-    "<delete><node id='6' version='4' lat='1' lon='1'/>\n<relation id='9' version='5'><member type='way' "     \
+#define CHANGE                                                                                                         \
+    "<osmChange version='0.6'>\n<create><node id='2' version='1' lat='1' lon='2'/>\n"                                  \
+    "<way id='7' version='1'><nd ref='2'/><tag k='religion' v='y'/></way></create>\n"                                  \
+    "<modify><node id='5' version='3' lat='1' lon='1'><tag k='name' v='x'/></node>\n"                                  \
+    "<way id='8' version='2'><nd ref='1'/><tag k='building' v='yes'/></way></modify>\n<note>n</note>\n"                \
+    "<delete><node id='6' version='4' lat='1' lon='1'/>\n<relation id='9' version='5'><member type='way' "             \
     "ref='7' role=''/></relation></delete>\n</osmChange>\n"
 
 static enum rc scan_change(struct str text, struct buf *log, struct err *err)
@@ -294,9 +298,10 @@ static void changes(void **state)
                         "stands outside");
     expect_change_error(STR("<osmChange><create><way id='1'><node id='2'/></way></create></osmChange>"), RC_DAMAGED,
                         "stands outside");
-    expect_change_error(STR("<osmChange><create><create><create><create><create><create><create><create><create><create>"
-                            "<create><create><create><create><create><create><create>"),
-                        RC_TOO_LARGE, "16 deep");
+    expect_change_error(
+        STR("<osmChange><create><create><create><create><create><create><create><create><create><create>"
+            "<create><create><create><create><create><create><create>"),
+        RC_TOO_LARGE, "16 deep");
 }
 
 static void change_truncated_at_every_byte(void **state)
@@ -316,9 +321,14 @@ static void change_truncated_at_every_byte(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objects),      cmocka_unit_test(what_was_seen), cmocka_unit_test(refused),
-        cmocka_unit_test(entity_bombs), cmocka_unit_test(caps),          cmocka_unit_test(gzip_bomb),
-        cmocka_unit_test(truncation_at_every_byte), cmocka_unit_test(changes),
+        cmocka_unit_test(objects),
+        cmocka_unit_test(what_was_seen),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(entity_bombs),
+        cmocka_unit_test(caps),
+        cmocka_unit_test(gzip_bomb),
+        cmocka_unit_test(truncation_at_every_byte),
+        cmocka_unit_test(changes),
         cmocka_unit_test(change_truncated_at_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

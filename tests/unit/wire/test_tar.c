@@ -16,7 +16,8 @@
 static void test_there_and_back(void **state)
 {
     (void)state;
-    static const int64_t SIZES[] = {0, 1, 511, 512, 513, (INT64_C(1) << 33) - 1, INT64_C(1) << 33, INT64_C(1) << 40, TAR_SIZE_MAX};
+    static const int64_t SIZES[] = {
+        0, 1, 511, 512, 513, (INT64_C(1) << 33) - 1, INT64_C(1) << 33, INT64_C(1) << 40, TAR_SIZE_MAX};
     static char longest[TAR_NAME_MAX + 1];
     memset(longest, 'n', TAR_NAME_MAX);
     const char *names[] = {"a", "ledger/checkpoint", longest};
@@ -41,9 +42,21 @@ static void test_fields(void **state)
     uint8_t b[TAR_BLOCK];
     tar_header_write(STR("fane.db"), 1118208, b);
     assert_memory_equal(b, "fane.db\0", 8);
-    assert_memory_equal(b + 100, "0000600\0" "0000000\0" "0000000\0" "00004210000\0" "00000000000\0", 48);
-    assert_memory_equal(b + 148, "010412\0 " "0\0", 10);
-    assert_memory_equal(b + 257, "ustar\0" "00", 8);
+    assert_memory_equal(b + 100,
+                        "0000600\0"
+                        "0000000\0"
+                        "0000000\0"
+                        "00004210000\0"
+                        "00000000000\0",
+                        48);
+    assert_memory_equal(b + 148,
+                        "010412\0 "
+                        "0\0",
+                        10);
+    assert_memory_equal(b + 257,
+                        "ustar\0"
+                        "00",
+                        8);
 }
 
 static void test_every_bit_counts(void **state)

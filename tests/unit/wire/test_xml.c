@@ -16,7 +16,10 @@
 #include "wire/xml_in.h"
 #include "wire/xml_out.h"
 
-#define LIT(z) {"" z, sizeof(z) - 1}
+#define LIT(z)                                                                                                         \
+    {                                                                                                                  \
+        "" z, sizeof(z) - 1                                                                                            \
+    }
 
 struct trace {
     struct buf b;
@@ -101,7 +104,8 @@ static void test_refuses(void **state)
     } CASES[] = {
         {LIT("<?xml version='1.0'?>\n<!DOCTYPE l [<!ENTITY a 'x'><!ENTITY b '&a;&a;&a;&a;'><!ENTITY c '&b;&b;&b;'>]>\n<l>&c;</l>"),
          "line 2: a document type", RC_UNSUPPORTED},
-        {LIT("<!DOCTYPE l [<!ENTITY a SYSTEM 'file:///etc/hostname'>]>\n<l>&a;</l>"), "line 1: a document type", RC_UNSUPPORTED},
+        {LIT("<!DOCTYPE l [<!ENTITY a SYSTEM 'file:///etc/hostname'>]>\n<l>&a;</l>"), "line 1: a document type",
+         RC_UNSUPPORTED},
         {LIT("\n\n<!DOCTYPE l SYSTEM 'http://127.0.0.1/x.dtd'><l/>"), "line 3", RC_UNSUPPORTED},
         {LIT("<!DOCTYPE l><l/>"), "document type", RC_UNSUPPORTED},
         {LIT("<l>\n&unknown;</l>"), "line 2", RC_DAMAGED},
@@ -193,8 +197,9 @@ static void test_writes(void **state)
     xml_put_opt(&x, "d", STR_NONE);
     xml_end(&x);
     buf_add_char(&b, '\0');
-    assert_string_equal(b.p, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a k=\"&lt;&quot;&amp;&#10;\">\n"
-                             "  <b>1 &lt; 2 &amp; \"3\" ]]&gt; \xEF\xBF\xBD \xEF\xBF\xBD \xEF\xBF\xBD</b>\n  <c/>\n</a>\n");
+    assert_string_equal(b.p,
+                        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a k=\"&lt;&quot;&amp;&#10;\">\n"
+                        "  <b>1 &lt; 2 &amp; \"3\" ]]&gt; \xEF\xBF\xBD \xEF\xBF\xBD \xEF\xBF\xBD</b>\n  <c/>\n</a>\n");
     buf_fini(&b);
 }
 
