@@ -194,6 +194,8 @@ static void put_site_properties(struct json_out *j, const struct site *s, struct
         json_i64(j, s->whs_year);
     else
         json_nil(j);
+    ogc_put_text(j, "start_date", s->start_date);
+    sites_start_json(j, s);
     ogc_put_text(j, "wikidata", s->wikidata);
     ogc_put_text(j, "status", s->status);
     json_put_bool(j, "unverified", s->is_unverified);
@@ -407,6 +409,7 @@ static void site_html(struct api_call *call, const struct site *s)
     ogc_html_row(&x, "Latitude, longitude", place_text(s, call->mem));
     ogc_html_row(&x, "Country", s->country);
     ogc_html_row(&x, "Heritage", s->heritage);
+    ogc_html_row(&x, "Built", s->start_date);
     ogc_html_row(&x, "Status", s->status);
     xml_end(&x);
     ogc_html_end(call, &x);

@@ -35,10 +35,11 @@ struct site_draft {
     struct str wikidata;      /* Q-id */
     struct str heritage;      /* what the source says, e.g. "1", "whc" */
     struct str unesco_id;
-    int whs_year;       /* 0 = none */
-    struct str country; /* ISO 3166-1 alpha-2 as the source says, or empty; the polygon decides */
-    bool is_disputed;   /* the source or the seed says so */
-    bool is_unverified; /* facts not read at a source */
+    int whs_year;          /* 0 = none */
+    struct str start_date; /* when it was built, as lib/wire/osm_date.h reads it; may be anything */
+    struct str country;    /* ISO 3166-1 alpha-2 as the source says, or empty; the polygon decides */
+    bool is_disputed;      /* the source or the seed says so */
+    bool is_unverified;    /* facts not read at a source */
     bool is_synthetic;
     bool is_guarded;   /* tagged as a home group, shelter or the like: kept, but born HIDDEN */
     struct str status; /* "" in use, or "disused", "abandoned", "ruins" (lifecycle of data/religious-features.json) */

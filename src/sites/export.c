@@ -113,10 +113,10 @@ static enum rc geojson(struct export *x, struct err *err)
 /* ---- CSV ---- */
 
 static const char *const COLUMNS[] = {
-    "id",       "code",        "name",      "class",       "kind",       "religion",  "denomination", "lat",
-    "lon",      "precision_m", "is_coarse", "country",     "admin1",     "disputed",  "heritage",     "whs_year",
-    "wikidata", "unesco",      "status",    "visibility",  "unverified", "synthetic", "note",         "source",
-    "licence",  "attribution", "release",   "external_id", "updated"};
+    "id",         "code",        "name",        "class",   "kind",        "religion",   "denomination", "lat",
+    "lon",        "precision_m", "is_coarse",   "country", "admin1",      "disputed",   "heritage",     "whs_year",
+    "start_date", "wikidata",    "unesco",      "status",  "visibility",  "unverified", "synthetic",    "note",
+    "source",     "licence",     "attribution", "release", "external_id", "updated"};
 
 static int lang_compare(const void *a, const void *b)
 {
@@ -204,6 +204,7 @@ static enum rc csv_row(void *ctx, const struct site *s, const struct export_site
                                yes_no(s->is_disputed),
                                s->heritage,
                                year,
+                               s->start_date,
                                s->wikidata,
                                s->unesco,
                                s->status,

@@ -9,17 +9,41 @@
 #include "geo/wkb.h"
 #include "sites/export_int.h"
 #include "store/gpkg.h"
+#include "wire/osm_date.h"
 
 #define DUBLIN_CORE "http://purl.org/dc/terms/"
 
-static const struct gpkg_column SITE_COLUMNS[] = {
-    {"id", GPKG_TEXT},           {"code", GPKG_TEXT},      {"name", GPKG_TEXT},        {"names", GPKG_TEXT},
-    {"class", GPKG_TEXT},        {"kind", GPKG_TEXT},      {"religion", GPKG_TEXT},    {"denomination", GPKG_TEXT},
-    {"precision_m", GPKG_REAL},  {"coarse", GPKG_BOOLEAN}, {"country", GPKG_TEXT},     {"admin1", GPKG_TEXT},
-    {"disputed", GPKG_BOOLEAN},  {"heritage", GPKG_TEXT},  {"whs_year", GPKG_INTEGER}, {"wikidata", GPKG_TEXT},
-    {"unesco", GPKG_TEXT},       {"status", GPKG_TEXT},    {"visibility", GPKG_TEXT},  {"unverified", GPKG_BOOLEAN},
-    {"synthetic", GPKG_BOOLEAN}, {"note", GPKG_TEXT},      {"source", GPKG_TEXT},      {"licence", GPKG_TEXT},
-    {"attribution", GPKG_TEXT},  {"release", GPKG_TEXT},   {"external_id", GPKG_TEXT}, {"updated", GPKG_DATETIME}};
+static const struct gpkg_column SITE_COLUMNS[] = {{"id", GPKG_TEXT},
+                                                  {"code", GPKG_TEXT},
+                                                  {"name", GPKG_TEXT},
+                                                  {"names", GPKG_TEXT},
+                                                  {"class", GPKG_TEXT},
+                                                  {"kind", GPKG_TEXT},
+                                                  {"religion", GPKG_TEXT},
+                                                  {"denomination", GPKG_TEXT},
+                                                  {"precision_m", GPKG_REAL},
+                                                  {"coarse", GPKG_BOOLEAN},
+                                                  {"country", GPKG_TEXT},
+                                                  {"admin1", GPKG_TEXT},
+                                                  {"disputed", GPKG_BOOLEAN},
+                                                  {"heritage", GPKG_TEXT},
+                                                  {"whs_year", GPKG_INTEGER},
+                                                  {"start_date", GPKG_TEXT},
+                                                  {"start_earliest", GPKG_INTEGER},
+                                                  {"start_latest", GPKG_INTEGER},
+                                                  {"wikidata", GPKG_TEXT},
+                                                  {"unesco", GPKG_TEXT},
+                                                  {"status", GPKG_TEXT},
+                                                  {"visibility", GPKG_TEXT},
+                                                  {"unverified", GPKG_BOOLEAN},
+                                                  {"synthetic", GPKG_BOOLEAN},
+                                                  {"note", GPKG_TEXT},
+                                                  {"source", GPKG_TEXT},
+                                                  {"licence", GPKG_TEXT},
+                                                  {"attribution", GPKG_TEXT},
+                                                  {"release", GPKG_TEXT},
+                                                  {"external_id", GPKG_TEXT},
+                                                  {"updated", GPKG_DATETIME}};
 static const struct gpkg_column FOOTPRINT_COLUMNS[] = {{"site", GPKG_TEXT}, {"name", GPKG_TEXT}};
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
@@ -99,34 +123,40 @@ static enum rc row(void *ctx, const struct site *s, const struct export_site *e,
     struct package *x = ctx;
     arena_reset(&x->mem);
     struct str id = uuid_format(&x->mem, s->public_id);
-    const struct store_arg args[COUNT(SITE_COLUMNS)] = {SA_TEXT(id),
-                                                        SA_TEXT(code_format(&x->mem, s->code)),
-                                                        SA_TEXT_OPT(s->name),
-                                                        SA_TEXT(names_of(x, s)),
-                                                        SA_TEXT_OPT(s->class_code),
-                                                        SA_TEXT_OPT(s->kind),
-                                                        SA_TEXT_OPT(s->religion),
-                                                        SA_TEXT_OPT(s->denomination),
-                                                        s->has_place ? SA_REAL(s->precision_m) : SA_NULL,
-                                                        SA_INT(s->is_coarse),
-                                                        SA_TEXT_OPT(s->country),
-                                                        SA_TEXT_OPT(s->admin1),
-                                                        SA_INT(s->is_disputed),
-                                                        SA_TEXT_OPT(s->heritage),
-                                                        s->whs_year ? SA_INT(s->whs_year) : SA_NULL,
-                                                        SA_TEXT_OPT(s->wikidata),
-                                                        SA_TEXT_OPT(s->unesco),
-                                                        SA_TEXT_OPT(s->status),
-                                                        SA_TEXT(export_visibility_word(s->visibility)),
-                                                        SA_INT(s->is_unverified),
-                                                        SA_INT(s->is_synthetic),
-                                                        SA_TEXT_OPT(s->note),
-                                                        SA_TEXT_OPT(e->source),
-                                                        SA_TEXT_OPT(e->licence),
-                                                        SA_TEXT_OPT(e->attribution),
-                                                        SA_TEXT_OPT(e->release),
-                                                        SA_TEXT_OPT(e->external_id),
-                                                        SA_TEXT(datetime_of(&x->mem, s->updated))};
+    struct osm_years y = {0};
+    bool has = osm_date_parse(s->start_date, &y);
+    const struct store_arg args[COUNT(SITE_COLUMNS)] = {
+        SA_TEXT(id),
+        SA_TEXT(code_format(&x->mem, s->code)),
+        SA_TEXT_OPT(s->name),
+        SA_TEXT(names_of(x, s)),
+        SA_TEXT_OPT(s->class_code),
+        SA_TEXT_OPT(s->kind),
+        SA_TEXT_OPT(s->religion),
+        SA_TEXT_OPT(s->denomination),
+        s->has_place ? SA_REAL(s->precision_m) : SA_NULL,
+        SA_INT(s->is_coarse),
+        SA_TEXT_OPT(s->country),
+        SA_TEXT_OPT(s->admin1),
+        SA_INT(s->is_disputed),
+        SA_TEXT_OPT(s->heritage),
+        s->whs_year ? SA_INT(s->whs_year) : SA_NULL,
+        SA_TEXT_OPT(s->start_date),
+        has && y.earliest != OSM_DATE_NO_EARLIEST ? SA_INT(y.earliest) : SA_NULL,
+        has && y.latest != OSM_DATE_NO_LATEST ? SA_INT(y.latest) : SA_NULL,
+        SA_TEXT_OPT(s->wikidata),
+        SA_TEXT_OPT(s->unesco),
+        SA_TEXT_OPT(s->status),
+        SA_TEXT(export_visibility_word(s->visibility)),
+        SA_INT(s->is_unverified),
+        SA_INT(s->is_synthetic),
+        SA_TEXT_OPT(s->note),
+        SA_TEXT_OPT(e->source),
+        SA_TEXT_OPT(e->licence),
+        SA_TEXT_OPT(e->attribution),
+        SA_TEXT_OPT(e->release),
+        SA_TEXT_OPT(e->external_id),
+        SA_TEXT(datetime_of(&x->mem, s->updated))};
     x->rows++;
     TRY(gpkg_point_row(x->file, x->sites, s->has_place, s->lat_deg, s->lon_deg, args, err));
     return footprint_row(x, s, id, e->footprint, err);

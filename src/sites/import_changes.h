@@ -13,7 +13,7 @@
 /* NDJSON, a line each: {"change":"updated","id":"node/1","site":"<public id>","name":"...","fields":["name","place"]}.
  * With a path that ends in .csv: change,id,site,name,fields; fields separated by spaces. Sorted by id.
  * fields: class kind religion denomination names place precision_m footprint country wikidata heritage unesco whs_year
- * status note text disputed unverified. A record that had been gone and came back as it was has "status". */
+ * start_date status note text disputed unverified. A record that had been gone and came back as it was has "status". */
 struct changes_file;
 /* Makes PATH.part, so that a path that cannot be written is known before the import. RC_IO. */
 MUST_CHECK enum rc changes_open(const char *path, struct changes_file **out, struct err *err);

@@ -11,6 +11,7 @@
 #include "sites/import.h"
 #include "sites/sites.h"
 #include "wire/json_out.h"
+#include "wire/osm_date.h"
 
 #define DEFAULT_PRECISION_M 10.0 /* a point of a map drawn by hand over imagery */
 #define RECORD_VERSION      "fane-record-1"
@@ -22,8 +23,9 @@ static bool is_bad_text(struct str s)
 
 static bool has_bad_text(const struct site_draft *d)
 {
-    const struct str all[] = {d->external_id, d->class_code, d->kind,    d->religion, d->denomination, d->wikidata,
-                              d->heritage,    d->unesco_id,  d->country, d->status,   d->note,         d->source_text};
+    const struct str all[] = {d->external_id, d->class_code,  d->kind,      d->religion, d->denomination,
+                              d->wikidata,    d->heritage,    d->unesco_id, d->country,  d->status,
+                              d->note,        d->source_text, d->start_date};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (is_bad_text(all[i]))
             return true;
@@ -100,6 +102,8 @@ void record_encode(const struct site_draft *d, struct buf *out)
         put_str(out, text_kept(d->names[i].lang));
         put_str(out, text_kept(d->names[i].text));
     }
+    if (!str_is_empty(d->start_date)) /* so that a record without one is the same as before there were any */
+        put_str(out, text_kept(d->start_date));
 }
 
 static bool take(struct str *s, void *out, size_t n)
@@ -140,6 +144,8 @@ static bool decode(struct str s, struct arena *mem, struct site_draft *d)
     for (uint32_t i = 0; i < n; i++)
         if (!take_str(&s, &names[i].lang) || !take_str(&s, &names[i].text))
             return false;
+    if (s.n > 0 && !take_str(&s, &d->start_date))
+        return false;
     d->names = names;
     d->names_n = n;
     d->has_place = f.has_place;
@@ -243,6 +249,7 @@ static struct str raw_json(const struct site_draft *d, struct arena *mem)
     json_put_str_opt(&j, "unesco", d->unesco_id);
     if (d->whs_year)
         json_put_i64(&j, "whs_year", d->whs_year);
+    json_put_str_opt(&j, "start_date", d->start_date);
     json_put_str_opt(&j, "status", d->status);
     json_put_str_opt(&j, "note", d->note);
     json_put_str_opt(&j, "text", d->source_text);
@@ -309,6 +316,8 @@ enum rc record_rows_make(struct str external_id, struct str bytes, const struct 
     r.religion = vocab_religion(v, d.religion);
     r.kind = str_is_empty(d.kind) ? vocab_kind_for(v, d.class_code, r.religion) : d.kind;
     r.status = str_is_empty(d.status) ? STR("present") : d.status;
+    struct osm_years years;
+    r.start_date = osm_date_parse(d.start_date, &years) ? str_trim(d.start_date) : STR_NONE;
     r.name = name_shown(&d);
     r.names = names_text(&d, mem);
     r.search = record_search(d.names, d.names_n, mem);

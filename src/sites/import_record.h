@@ -30,6 +30,7 @@ struct record_rows {
     struct str country, admin1;
     bool is_disputed, is_unverified, is_synthetic, is_guarded;
     struct str heritage, wikidata, unesco, status, note, source_text;
+    struct str start_date; /* empty unless osm_date.h understands it */
     int whs_year;
     struct str names; /* as the table keeps them */
     struct str footprint, raw;

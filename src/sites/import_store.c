@@ -302,10 +302,11 @@ enum rc import_release_close(struct store *st, struct release_row *r, struct uui
 /* ---- batches ---- */
 
 static const char *const SITE_COLUMNS[] = {
-    "id",         "public_id",     "class",        "kind",     "religion",    "denomination", "name",      "names",
-    "search",     "lat",           "lon",          "cell",     "precision_m", "shown_cell",   "shown_lat", "shown_lon",
-    "country",    "admin1",        "is_disputed",  "heritage", "whs_year",    "wikidata",     "unesco",    "status",
-    "visibility", "is_unverified", "is_synthetic", "note",     "created_us",  "updated_us",   "coarse_m"};
+    "id",         "public_id",  "class",    "kind",       "religion",      "denomination", "name",
+    "names",      "search",     "lat",      "lon",        "cell",          "precision_m",  "shown_cell",
+    "shown_lat",  "shown_lon",  "country",  "admin1",     "is_disputed",   "heritage",     "whs_year",
+    "wikidata",   "unesco",     "status",   "visibility", "is_unverified", "is_synthetic", "note",
+    "created_us", "updated_us", "coarse_m", "start_date"};
 static const char *const FOOTPRINT_COLUMNS[] = {"site", "wkb"};
 static const char *const RECORD_COLUMNS[] = {"source",       "external_id", "site", "digest", "first_release",
                                              "last_release", "source_text", "raw",  "version"};
@@ -352,7 +353,8 @@ static enum rc site_row(struct store_bulk *bulk, const struct import_batch *b, c
                                SA_TEXT(r->note),
                                SA_TIME(b->now),
                                SA_TIME(b->now),
-                               SA_INT(it->coarse_m)};
+                               SA_INT(it->coarse_m),
+                               SA_TEXT(r->start_date)};
     ENSURE(SA_N(args) == SA_N(SITE_COLUMNS));
     return store_bulk_row(bulk, args, err);
 }
@@ -473,7 +475,7 @@ static const struct store_sql OWN_SET_SQL = {
     "UPDATE site_own SET class = ?2, kind = ?3, religion = ?4, denomination = ?5, name = ?6, search = ?7, lat = ?8, "
     "lon = ?9, cell = ?10, precision_m = ?11, country = ?12, admin1 = ?13, is_disputed = ?14, heritage = ?15, "
     "whs_year = ?16, wikidata = ?17, unesco = ?18, status = ?19, is_unverified = ?20, is_synthetic = ?21, note = ?22, "
-    "updated_us = ?23, names = ?24, wkb = ?25 WHERE site = ?1"};
+    "updated_us = ?23, names = ?24, start_date = ?25, wkb = ?26 WHERE site = ?1"};
 static const struct store_sql OWN_GONE_SQL = {
     "UPDATE site_own SET status = 'gone', updated_us = ?2 WHERE site = ?1 AND status <> 'gone'"};
 /* Who may see it stays; where it is shown follows from that (M4). */
@@ -484,7 +486,7 @@ static const struct store_sql SITE_SET_SQL = {
     "shown_lat = CASE visibility WHEN 1 THEN ?13 ELSE NULL END, shown_lon = CASE visibility WHEN 1 THEN ?14 ELSE NULL "
     "END, "
     "country = ?15, admin1 = ?16, is_disputed = ?17, heritage = ?18, whs_year = ?19, wikidata = ?20, unesco = ?21, "
-    "status = ?22, is_unverified = ?23, is_synthetic = ?24, note = ?25, updated_us = ?26, names = ?27 WHERE id = ?1" IS_ALONE(
+    "status = ?22, is_unverified = ?23, is_synthetic = ?24, note = ?25, updated_us = ?26, names = ?27, start_date = ?28 WHERE id = ?1" IS_ALONE(
         "?1")};
 static const struct store_sql RECORD_GONE_SQL = {
     "UPDATE site_source SET gone_release = ?3 WHERE source = ?1 AND external_id = ?2 AND gone_release IS NULL"};
@@ -493,7 +495,7 @@ static const struct store_sql SITE_GONE_SQL = {
     "= ?1 "
     "AND NOT EXISTS (SELECT 1 FROM site_source r WHERE r.site = ?1 AND r.gone_release IS NULL)" IS_ALONE("?1")};
 
-enum { SET_ARGS = 27, OWN_ARGS = 25 };
+enum { SET_ARGS = 28, OWN_ARGS = 26 };
 
 static void site_set_args(const struct import_batch *b, const struct import_item *it, struct store_arg *out)
 {
@@ -525,7 +527,8 @@ static void site_set_args(const struct import_batch *b, const struct import_item
                                              SA_INT(r->is_synthetic),
                                              SA_TEXT(r->note),
                                              SA_TIME(b->now),
-                                             SA_TEXT(r->names)};
+                                             SA_TEXT(r->names),
+                                             SA_TEXT(r->start_date)};
     memcpy(out, args, sizeof args);
 }
 

@@ -26,10 +26,12 @@ enum field {
     F_WIKIDATA,
     F_STATUS,
     F_NOTE,
-    F_FOOTPRINT
+    F_FOOTPRINT,
+    F_START_DATE
 };
-static const char *const FIELD_NAMES[JOIN_FIELDS] = {"name",     "place",    "kind",   "religion", "denomination",
-                                                     "heritage", "wikidata", "status", "note",     "footprint"};
+static const char *const FIELD_NAMES[JOIN_FIELDS] = {"name",         "place",     "kind",      "religion",
+                                                     "denomination", "heritage",  "wikidata",  "status",
+                                                     "note",         "footprint", "start_date"};
 
 struct class_rule {
     struct str code, names[PATTERNS_MAX], licences[PATTERNS_MAX];
@@ -232,6 +234,10 @@ static bool says_note(const struct join_row *r)
 {
     return r->note.n > 0;
 }
+static bool says_start_date(const struct join_row *r)
+{
+    return r->start_date.n > 0;
+}
 static bool says_footprint(const struct join_row *r)
 {
     return r->wkb.n > 0;
@@ -378,6 +384,7 @@ void join_compose(const struct join_rules *rules, const struct join_row *rows, s
     row.name = (r = first(&c, F_NAME, says_name)) ? r->name : STR_NONE;
     row.status = c.is_gone ? STR("gone") : first(&c, F_STATUS, says_status)->status;
     row.note = (r = first(&c, F_NOTE, says_note)) ? r->note : STR_NONE;
+    row.start_date = (r = first(&c, F_START_DATE, says_start_date)) ? r->start_date : STR_NONE;
     row.wkb = (r = first(&c, F_FOOTPRINT, says_footprint)) ? r->wkb : STR_NONE;
     for (size_t i = 0; i < c.n; i++) {
         row.is_disputed |= c.rows[i]->is_disputed;

@@ -11,7 +11,7 @@
 #include "base/id.h"
 #include "base/str.h"
 
-enum { JOIN_FIELDS = 10 };
+enum { JOIN_FIELDS = 11 };
 
 /* A row of site_own, or what is composed of them. */
 struct join_row {
@@ -25,6 +25,7 @@ struct join_row {
     bool is_disputed;
     struct str heritage, wikidata, unesco, status, note;
     int whs_year;
+    struct str start_date;
     bool is_unverified, is_synthetic;
     struct instant updated;
     struct str wkb;             /* empty: none */

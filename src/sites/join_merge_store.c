@@ -7,12 +7,13 @@
 
 #define OWN_COLUMNS                                                                                                    \
     "class, kind, religion, denomination, name, names, search, lat, lon, cell, precision_m, country, admin1, "         \
-    "is_disputed, heritage, whs_year, wikidata, unesco, status, is_unverified, is_synthetic, note, updated_us"
+    "is_disputed, heritage, whs_year, wikidata, unesco, status, is_unverified, is_synthetic, note, updated_us, "       \
+    "start_date"
 #define OF(t)                                                                                                          \
     t ".class, " t ".kind, " t ".religion, " t ".denomination, " t ".name, " t ".names, " t ".search, " t ".lat, " t   \
       ".lon, " t ".cell, " t ".precision_m, " t ".country, " t ".admin1, " t ".is_disputed, " t ".heritage, " t        \
       ".whs_year, " t ".wikidata, " t ".unesco, " t ".status, " t ".is_unverified, " t ".is_synthetic, " t ".note, " t \
-      ".updated_us"
+      ".updated_us, " t ".start_date"
 #define MEMBERS "(SELECT k.id FROM site k WHERE k.id = ?1 UNION ALL SELECT m.id FROM site m WHERE m.merged_into = ?1)"
 
 /* The pairs that hold the group of ?1 together: from its sites to the pair of each, never by the index of states (hence no
@@ -118,10 +119,11 @@ static struct join_row own_row(struct store_rows *r, struct arena *mem)
                            .is_synthetic = store_int(r, 21) != 0,
                            .note = str_copy(mem, store_text(r, 22)),
                            .updated = {store_int(r, 23)},
-                           .wkb = str_copy(mem, store_blob(r, 24)),
-                           .created = {store_int(r, 25)},
-                           .source = str_copy(mem, store_text(r, 26)),
-                           .licence = str_copy(mem, store_text(r, 27))};
+                           .start_date = str_copy(mem, store_text(r, 24)),
+                           .wkb = str_copy(mem, store_blob(r, 25)),
+                           .created = {store_int(r, 26)},
+                           .source = str_copy(mem, store_text(r, 27)),
+                           .licence = str_copy(mem, store_text(r, 28))};
     return row;
 }
 
@@ -166,7 +168,7 @@ static enum rc row_write(struct store_tx *tx, const struct join_row *r, struct s
         "lat = ?9, lon = ?10, cell = ?11, precision_m = ?12, country = ?13, admin1 = ?14, is_disputed = ?15, "
         "heritage = ?16, whs_year = ?17, wikidata = ?18, unesco = ?19, status = ?20, is_unverified = ?21, "
         "is_synthetic = ?22, note = ?23, updated_us = ?24, visibility = ?25, coarse_m = ?26, shown_cell = ?27, "
-        "shown_lat = ?28, shown_lon = ?29, merged_into = NULL WHERE id = ?1"};
+        "shown_lat = ?28, shown_lon = ?29, start_date = ?30, merged_into = NULL WHERE id = ?1"};
     struct sites_place place = {r->has_place, r->lat_deg, r->lon_deg, sites_is_away(r->status)};
     struct sites_shown shown = sites_shown_of(&place, v.visibility, v.coarse_m);
     struct store_arg args[] = {SA_UUID(r->site),
@@ -197,7 +199,8 @@ static enum rc row_write(struct store_tx *tx, const struct join_row *r, struct s
                                SA_INT(v.coarse_m),
                                shown.cell,
                                shown.lat,
-                               shown.lon};
+                               shown.lon,
+                               SA_TEXT(r->start_date)};
     TRY(store_exec(tx, &SQL, args, SA_N(args), NULL, err));
     return footprint_write(tx, r, err);
 }

@@ -50,6 +50,7 @@ static enum rc csv_map(const struct mapped_options *opt, const struct csv *csv, 
     if (str_is_empty(text))
         return no_map(err);
     TRY(mapped_map_parse(text, mem, map, err));
+    map->is_known = str_is_empty(opt->map);
     return mapped_map_bind(map, csv, mem, err);
 }
 

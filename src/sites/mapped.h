@@ -10,7 +10,7 @@
  * name, or a list of names joined by "/" (an id of several columns). In JSON a column is a member's name, with "a.b"
  * for the member of a member, in GeoJSON of the properties; "$id" is the feature's own id. Fields: id name name:LANG
  * name:* (columns of that prefix) name_local + name_local_lang, lat lon wkt, class kind religion denomination, country
- * disputed precision_m wikidata heritage unesco whs_year status, source_text source_read unverified synthetic note,
+ * disputed precision_m wikidata heritage unesco whs_year start_date status, source_text source_read unverified synthetic note,
  * tags (an object of OpenStreetMap tags: then data/religious-features.json decides what is a site), names (an object of
  * texts by language), footprint (a GeoJSON Polygon or MultiPolygon beside a point that the source has chosen).
  */

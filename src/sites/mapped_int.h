@@ -36,6 +36,7 @@ enum field {
     FIELD_HERITAGE,
     FIELD_UNESCO,
     FIELD_WHS_YEAR,
+    FIELD_START_DATE,
     FIELD_STATUS,
     FIELD_SOURCE_TEXT,
     FIELD_SOURCE_READ,
@@ -59,6 +60,7 @@ struct mapped_map {
     char delimiter, decimal;
     struct mapped_source source;
     struct str unnamed_prefix; /* this and a number is no name */
+    bool is_known;             /* of a known shape: its earlier editions may lack columns */
     struct mapped_field *fields;
     size_t n;
 };

@@ -26,7 +26,7 @@ static const struct known KNOWN[] = {
      "\"class\","
      "\"kind\":\"kind\",\"religion\":\"religion\",\"denomination\":\"denomination\",\"country\":\"country\","
      "\"disputed\":\"disputed\",\"precision_m\":\"precision_m\",\"wikidata\":\"wikidata\",\"heritage\":\"heritage\","
-     "\"unesco\":\"unesco\",\"whs_year\":\"whs_year\",\"status\":\"status\",\"unverified\":\"unverified\","
+     "\"unesco\":\"unesco\",\"whs_year\":\"whs_year\",\"start_date\":\"start_date\",\"status\":\"status\",\"unverified\":\"unverified\","
      "\"synthetic\":\"synthetic\",\"note\":\"note\"}}"},
     {MAPPED_GEOJSON,
      {"id", "code", "class", "kind", "names", "coarse"},
@@ -34,7 +34,7 @@ static const struct known KNOWN[] = {
      "{\"fields\":{\"id\":\"id\",\"name\":\"name\",\"names\":\"names\",\"class\":\"class\",\"kind\":\"kind\","
      "\"religion\":\"religion\",\"denomination\":\"denomination\",\"country\":\"country\",\"disputed\":\"disputed\","
      "\"precision_m\":\"precision_m\",\"wikidata\":\"wikidata\",\"heritage\":\"heritage\",\"unesco\":\"unesco\","
-     "\"whs_year\":\"whs_year\",\"status\":\"status\",\"unverified\":\"unverified\",\"synthetic\":\"synthetic\","
+     "\"whs_year\":\"whs_year\",\"start_date\":\"start_date\",\"status\":\"status\",\"unverified\":\"unverified\",\"synthetic\":\"synthetic\","
      "\"note\":\"note\",\"footprint\":\"footprint\"}}"},
     /* data/seed/sites.csv */
     {MAPPED_CSV,
@@ -44,8 +44,8 @@ static const struct known KNOWN[] = {
      "\"fields\":{\"id\":\"id\",\"name:en\":\"name_en\",\"name_local\":\"name_local\",\"name_local_lang\":\"lang_"
      "local\","
      "\"religion\":\"religion\",\"denomination\":\"denomination\",\"kind\":\"kind\",\"country\":\"country\","
-     "\"disputed\":\"disputed\",\"lat\":\"lat\",\"lon\":\"lon\",\"precision_m\":\"precision_m\",\"whs_year\":\"whs_"
-     "year\","
+     "\"disputed\":\"disputed\",\"lat\":\"lat\",\"lon\":\"lon\",\"precision_m\":\"precision_m\",\"whs_year\":\"whs_year\","
+     "\"start_date\":\"start_date\","
      "\"wikidata\":\"wikidata\",\"source_text\":\"source\",\"source_read\":\"source_read\",\"note\":\"note\"}}"},
     /* places of worship of Great Britain by area and faith, from OpenStreetMap */
     {MAPPED_CSV,

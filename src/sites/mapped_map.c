@@ -30,6 +30,7 @@ static const struct {
              {"heritage", FIELD_HERITAGE},
              {"unesco", FIELD_UNESCO},
              {"whs_year", FIELD_WHS_YEAR},
+             {"start_date", FIELD_START_DATE},
              {"status", FIELD_STATUS},
              {"source_text", FIELD_SOURCE_TEXT},
              {"source_read", FIELD_SOURCE_READ},
@@ -253,7 +254,7 @@ enum rc mapped_map_bind(struct mapped_map *map, const struct csv *csv, struct ar
         }
         for (size_t k = 0; k < f->columns_n; k++) {
             f->index[k] = csv_column_find(csv, f->columns[k]);
-            if (f->index[k] < 0)
+            if (f->index[k] < 0 && !map->is_known)
                 return err_set(err, RC_INVALID, "the map names a column \"" STR_FMT "\" that the file does not have",
                                STR_ARG(str_clip(f->columns[k], 100)));
         }

@@ -396,6 +396,7 @@ static void texts_take(struct mapped_run *run, const struct mapped_row *row, str
     d->wikidata = is_qid(d->wikidata) ? d->wikidata : STR_NONE;
     text_take(run, row, FIELD_HERITAGE, &d->heritage);
     text_take(run, row, FIELD_UNESCO, &d->unesco_id);
+    text_take(run, row, FIELD_START_DATE, &d->start_date);
     text_take(run, row, FIELD_STATUS, &d->status);
     if (str_is_equal(d->status, STR("present")))
         d->status = STR_NONE;

@@ -219,6 +219,7 @@ static const char *const FACT_KEYS[] = {
     "place_of_worship",
     "social_facility",
     "historic",
+    "start_date",
     "building",
 };
 
@@ -339,6 +340,7 @@ void osm_tags_fill(const struct osm_tag *tags, size_t n, const struct osm_verdic
     out->status = v->status;
     out->wikidata = wikidata_of(tag_of(tags, n, "wikidata"));
     out->heritage = heritage_of(tags, n, mem);
+    out->start_date = tag_of(tags, n, "start_date");
     out->country = country_of(tags, n, mem);
     out->is_disputed = str_is_equal(tag_of(tags, n, "disputed"), STR("yes"));
     out->is_guarded = v->is_guarded;

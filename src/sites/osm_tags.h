@@ -12,7 +12,7 @@
 /* Whether the tag says something that osm_tags_fill reads. */
 bool osm_tag_is_kept(struct str key);
 
-/* Fills names, religion, denomination, wikidata, heritage, unesco_id, whs_year, country, is_disputed, is_guarded, status,
+/* Fills names, religion, denomination, wikidata, heritage, unesco_id, whs_year, start_date, country, is_disputed, is_guarded, status,
  * note, class_code and kind. Strings lie in mem or are borrowed from the tags. Values that are not UTF-8 are left out.
  * Languages of names: "" the local name; "x-alt" "x-old" "x-official" "x-int" "x-loc" "x-short" "x-nat" "x-reg" other
  * names without a language, "fr-x-alt" and so on with one. */

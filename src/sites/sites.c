@@ -3,13 +3,15 @@
  * Rules of the registry without SQL: what a viewer sees of a site, the ranges of a filter, the JSON of a site.
  */
 #include "sites/sites_int.h"
+#include "wire/osm_date.h"
 
 enum { DECIMALS = 7 };
 
 static void coarsen(struct site *s)
 {
     s->is_coarse = true;
-    s->wikidata = s->unesco = s->note = s->admin1 = STR_NONE; /* each leads to the true place, or narrows it down */
+    s->wikidata = s->unesco = s->note = s->admin1 = s->start_date =
+        STR_NONE; /* each leads to the true place, or narrows it down */
     if (!s->has_place)
         return;
     struct policy_cell cell = policy_cell_of(s->lat_deg, s->lon_deg, s->coarse_m);
@@ -142,6 +144,24 @@ static void place_json(struct json_out *j, const struct site *s)
     }
 }
 
+static void year_json(struct json_out *j, const char *key, bool has, int year)
+{
+    json_key(j, key);
+    if (has)
+        json_i64(j, year);
+    else
+        json_nil(j);
+}
+
+void sites_start_json(struct json_out *j, const struct site *s)
+{
+    struct osm_years y = {0};
+    bool has = osm_date_parse(s->start_date, &y);
+    year_json(j, "start_earliest", has && y.earliest != OSM_DATE_NO_EARLIEST, y.earliest);
+    year_json(j, "start_latest", has && y.latest != OSM_DATE_NO_LATEST, y.latest);
+    json_put_bool(j, "start_about", has && y.is_about);
+}
+
 void sites_json_members(struct json_out *j, const struct site *s, enum view view)
 {
     struct arena mem;
@@ -167,6 +187,8 @@ void sites_json_members(struct json_out *j, const struct site *s, enum view view
         json_i64(j, s->whs_year);
     else
         json_nil(j);
+    json_put_str(j, "start_date", s->start_date);
+    sites_start_json(j, s);
     json_put_str(j, "wikidata", s->wikidata);
     json_put_str(j, "status", s->status);
     json_put_bool(j, "unverified", s->is_unverified);

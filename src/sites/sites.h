@@ -40,7 +40,8 @@ struct site {
     struct str country, admin1;
     bool is_disputed;
     struct str heritage;
-    int whs_year; /* 0: none */
+    int whs_year;          /* 0: none */
+    struct str start_date; /* when it was built, as wire/osm_date.h reads it; empty: not known */
     struct str wikidata, unesco;
     struct str status; /* present, disused, abandoned, ruins; gone: no source has it any more */
     enum visibility visibility;
@@ -120,6 +121,9 @@ MUST_CHECK enum rc sites_hide(struct store *st, struct uuid site, struct str rea
 void sites_json(struct json_out *j, const struct site *site, enum view view);
 /* The same members without the braces, for objects that carry more. */
 void sites_json_members(struct json_out *j, const struct site *site, enum view view);
+
+/* Members for the years of start_date: start_earliest, start_latest (null: open, or not known), start_about. */
+void sites_start_json(struct json_out *j, const struct site *site);
 
 /* The attributions of all sources, each once, between "; ": what a map of them must show. */
 MUST_CHECK enum rc sites_attribution(struct store *st, struct arena *mem, struct str *out, struct err *err);

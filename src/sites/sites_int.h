@@ -13,8 +13,8 @@
     "s.id, s.public_id, s.class, s.kind, s.religion, s.denomination, s.name, s.lat, s.lon, s.cell, "                   \
     "s.precision_m, s.country, s.admin1, s.is_disputed, s.heritage, s.whs_year, s.wikidata, s.unesco, s.status, "      \
     "s.visibility, s.is_unverified, s.is_synthetic, s.note, s.created_us, s.updated_us, s.coarse_m, "                  \
-    "CASE WHEN " SITE_IS_CLOSED " THEN 1 ELSE 0 END, s.names"
-enum { SITE_ROW_COLUMNS = 28, SITE_ROW_NAMES = SITE_ROW_COLUMNS - 1 };
+    "CASE WHEN " SITE_IS_CLOSED " THEN 1 ELSE 0 END, s.start_date, s.names"
+enum { SITE_ROW_COLUMNS = 29, SITE_ROW_NAMES = SITE_ROW_COLUMNS - 1 };
 /* Whether the country of `site s` is closed. Both parts are constants of the statement: with no closed country it costs
  * nothing per row. Every statement for the public that goes by shown_cell says NOT of it. */
 #define SITE_IS_CLOSED "(EXISTS (SELECT 1 FROM country_closed) AND s.country IN (SELECT iso2 FROM country_closed))"

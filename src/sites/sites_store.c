@@ -66,7 +66,8 @@ struct site sites_row(struct store_rows *r, bool want_names, struct arena *mem)
                      .created = {store_int(r, 23)},
                      .updated = {store_int(r, 24)},
                      .coarse_m = store_int(r, 25),
-                     .is_country_closed = store_int(r, 26) != 0};
+                     .is_country_closed = store_int(r, 26) != 0,
+                     .start_date = str_copy(mem, store_text(r, 27))};
     s.code = code_of(s.public_id);
     if (want_names)
         names_take(&s, store_text(r, SITE_ROW_NAMES), mem);

@@ -6,7 +6,7 @@ Two stores, equal but for what nobody outside may know:
 
   A  random sites are HIDDEN, COARSE in every precision, or of a country that is not published;
   B  the same data directory in which the hidden sites do not exist at all, and the coarse ones stand somewhere else in
-     their cell, with other footprints, ids and notes.
+     their cell, with other footprints, ids, dates and notes.
 
 Whatever the public asks must be answered alike by both: status, headers, body. That covers names, ids, counts, cursors,
 bounds, ETags and error texts at once, without knowing what an answer means. Besides, every answer is searched for the names,
@@ -115,7 +115,7 @@ class Site:
             ring = [(self.lon - d, self.lat - d), (self.lon + d, self.lat - d), (self.lon + d, self.lat + d), (self.lon - d, self.lat - d)]
             wkt = "POLYGON((" + ", ".join(f"{x:.7f} {y:.7f}" for x, y in ring) + "))"
         return "\t".join((self.external, self.name, self.token.upper() + " hall", *place, self.religion, wkt,
-                          f"Q{int(self.external[5:]) + 900000}", f"note of {self.token}"))
+                          f"Q{int(self.external[5:]) + 900000}", f"note of {self.token}", f"before {1000 + int(self.external[5:]) % 1000}"))
 
 
 def run(*args, **more):
@@ -145,13 +145,13 @@ class World:
     def load(self, source, sites, attribution):
         dir = os.path.dirname(self.a)
         fields = {"id": "id", "name": "name", "name:en": "name_en", "lat": "lat", "lon": "lon", "religion": "religion", "wkt": "wkt",
-                  "wikidata": "wikidata", "note": "note"}
+                  "wikidata": "wikidata", "note": "note", "start_date": "built"}
         map = {"source": {"name": source, "licence": "CC0-1.0", "attribution": attribution}, "delimiter": "\t", "fields": fields,
                "constant": {"class": "place_of_worship"}}
         with open(os.path.join(dir, source + ".json"), "w") as f:
             json.dump(map, f)
         with open(os.path.join(dir, source + ".tsv"), "w") as f:
-            f.write("id\tname\tname_en\tlat\tlon\treligion\twkt\twikidata\tnote\n" + "\n".join(s.row() for s in sites) + "\n")
+            f.write("id\tname\tname_en\tlat\tlon\treligion\twkt\twikidata\tnote\tbuilt\n" + "\n".join(s.row() for s in sites) + "\n")
         out = json.loads(run(self.fane, "import", "sites", os.path.join(dir, source + ".tsv"), "--map", os.path.join(dir, source + ".json"),
                              "--source", source, "--data", self.a, "--json"))
         assert out["added"] == len(sites), out
@@ -241,7 +241,7 @@ class World:
                 p = elsewhere(rng, lat, lon, m)
                 db.execute("UPDATE site SET lat = ?, lon = ?, cell = ? WHERE id = ?", (*p, morton(*p), id))
                 moved += 1
-            db.execute("UPDATE site SET wikidata = 'Q1', unesco = '', note = 'elsewhere', admin1 = 'elsewhere' WHERE id = ?", (id,))
+            db.execute("UPDATE site SET wikidata = 'Q1', unesco = '', note = 'elsewhere', start_date = '1066', admin1 = 'elsewhere' WHERE id = ?", (id,))
             db.execute("UPDATE site_source SET external_id = external_id || '-twin', source_text = 'twin', raw = '{}' WHERE site = ?", (id,))
             db.execute("DELETE FROM site_footprint WHERE site = ?", (id,))
         assert 5 * len(hidden) > len(self.sites) and 8 * moved > len(self.sites) and told, (len(hidden), moved, len(told))

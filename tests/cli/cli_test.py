@@ -119,6 +119,14 @@ class Sites(Base):
             self.skipTest("this GDAL has no SpatiaLite: " + r.stderr[-200:])
         self.assertIn("n (Integer) = 0", r.stdout)
 
+    def test_dates_of_building(self):
+        for extract in ("andorra-2025", "helsinki-2019", "liechtenstein-2015"):
+            self.json("import", "sites", shared(f"osm/{extract}.osm.pbf"), "--source", extract)
+        said = self.rows("select json_extract(r.raw, '$.start_date'), s.start_date from site s join site_source r on r.site = s.id "
+                         "where json_extract(r.raw, '$.start_date') is not null order by 1")
+        self.assertEqual([d for d, _ in said], ["08/1963", "1826", "1826", "1852", "1931", "1956", "1963"])
+        self.assertEqual([d for d, kept in said if kept != d], ["08/1963"], "the form is none of the key's: kept as said, not shown")
+
     def check_rejections(self, path, read, *args):
         r = subprocess.run([FANE, "import", "sites", path, "--json", "--data", self.data, *args], capture_output=True, text=True)
         self.assertEqual(r.returncode, 0, r.stderr[-500:])
@@ -148,6 +156,10 @@ class Sites(Base):
         rows = list(csv.DictReader(io.StringIO(r.stdout.decode("utf-8-sig"))))
         self.assertEqual(len(rows), total)
         self.assertIn(str(total).encode(), r.stderr)
+        with open(os.path.join(os.path.dirname(__file__), "../../data/seed/sites.csv"), encoding="utf-8", newline="") as f:
+            dated = [row["start_date"] for row in csv.DictReader(f) if row["start_date"]]
+        self.assertGreater(len(dated), 300)
+        self.assertEqual(sorted(row["start_date"] for row in rows if row["start_date"]), sorted(dated), "all are understood")
         out = os.path.join(self.dir, "sites.geojson")
         self.fane("export", "sites", "--format", "geojson", "--out", out)
         if shutil.which("ogrinfo"):

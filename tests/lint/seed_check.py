@@ -23,7 +23,7 @@ NEAR_KM = 5.0
 ISLAND_KM = 60.0  # for a row whose note begins so: the map of the world does not draw its island
 ISLAND_NOTE = "Small island not drawn"
 EARTH_KM = 6371.0088
-SITE_HEAD = ("id,name_en,name_local,lang_local,religion,denomination,kind,country,disputed,lat,lon,precision_m,whs_year,wikidata,"
+SITE_HEAD = ("id,name_en,name_local,lang_local,religion,denomination,kind,country,disputed,lat,lon,precision_m,whs_year,start_date,wikidata,"
              "source,source_read,note").split(",")
 INC_HEAD = ("id,title,date,date_precision,country,disputed,place,lat,lon,precision,site_id,type,method,target,bias,severity,"
             "verification,killed,injured,source,source_read,note").split(",")

@@ -49,9 +49,9 @@ static const char TOWN[] =
     "comma\",\"name:ar\":\"كنيسة\",\"name:zh-Hant\":\"教堂\",\"wikidata\":\"Q1\"},\"geometry\":{\"type\":\"Polygon\","
     "\"coordinates\":[[[179.9,-16.6],[179.95,-16.6],[179.95,-16.55],[179.9,-16.55],[179.9,-16.6]]]}},"
     "{\"type\":\"Feature\",\"id\":\"node/"
-    "2\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"hindu\",\"name\":\"=SUM(A1)\"},"
+    "2\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"hindu\",\"start_date\":\"~C13\",\"name\":\"=SUM(A1)\"},"
     "\"geometry\":{\"type\":\"Point\",\"coordinates\":[-179.95,-16.5]}},"
-    "{\"type\":\"Feature\",\"id\":\"node/3\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"muslim\"},"
+    "{\"type\":\"Feature\",\"id\":\"node/3\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"muslim\",\"start_date\":\"some day\"},"
     "\"geometry\":{\"type\":\"Point\",\"coordinates\":[2.35,48.85]}},"
     "{\"type\":\"Feature\",\"id\":\"node/"
     "4\",\"properties\":{\"amenity\":\"place_of_worship\",\"religion\":\"jewish\",\"name\":\"Nowhere\"},"
@@ -71,6 +71,20 @@ static struct site *external(struct registry *r, const char *id)
     return s;
 }
 
+/* Of the one that has a date; "some day" is none. */
+static bool started_of(const json_t *p)
+{
+    struct str text = json_str_or_empty(p, "start_date");
+    const json_t *from = json_object_get(p, "start_earliest"), *to = json_object_get(p, "start_latest");
+    if (str_is_empty(text)) {
+        assert_true(json_is_null(from) && json_is_null(to) && json_is_false(json_object_get(p, "start_about")));
+        return false;
+    }
+    assert_true(str_is_equal(text, STR("~C13")) && json_is_true(json_object_get(p, "start_about")));
+    assert_true(json_integer_value(from) == 1201 && json_integer_value(to) == 1300);
+    return true;
+}
+
 static void geojson(struct registry *r)
 {
     struct buf out;
@@ -82,7 +96,7 @@ static void geojson(struct registry *r)
     OK(json_in_parse(buf_str(&out), 1 << 20, &doc, &r->err));
     json_t *features = json_object_get(doc, "features");
     assert_int_equal(json_array_size(features), 4);
-    int points = 0, footprints = 0, names = 0;
+    int points = 0, footprints = 0, names = 0, started = 0;
     for (size_t i = 0; i < 4; i++) {
         const json_t *f = json_array_get(features, i), *p = json_object_get(f, "properties");
         points += json_is_object(json_object_get(f, "geometry"));
@@ -90,8 +104,9 @@ static void geojson(struct registry *r)
         names += (int)json_object_size(json_object_get(p, "names"));
         assert_true(str_is_equal(json_str_or_empty(p, "source"), STR("town")));
         assert_true(json_str_or_empty(p, "external_id").n > 4);
+        started += started_of(p);
     }
-    assert_true(points == 3 && footprints == 1 && names == 5);
+    assert_true(points == 3 && footprints == 1 && names == 5 && started == 1);
     json_decref(doc);
 
     struct sites_filter pacific = {.has_box = true, .box = {179, -17, -179, -16}};

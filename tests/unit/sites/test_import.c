@@ -232,14 +232,12 @@ static void hidden_stays(struct registry *r)
 
 static void damage(struct registry *r)
 {
+    static const char NUL_CSV[] = "id,code,class,kind,visibility,is_coarse,name,lat,lon\na,b\0c\n";
     static const struct {
         const char *name, *text;
         size_t n;
     } BAD[] = {
-        {"nul.csv",
-         "id,code,class,kind,visibility,is_coarse,name,lat,lon,religion,denomination,country,disputed,precision_m,"
-         "wikidata,heritage,unesco,whs_year,status,unverified,synthetic,note\na,b\0c\n",
-         160},
+        {"nul.csv", NUL_CSV, sizeof NUL_CSV - 1},
         {"cut.geojson",
          "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"id\":\"node/1\",\"properties\":"
          "{\"amenity\":\"place_of_worship\"},\"geometry\":{\"type\":\"Point\",\"coordinates\":[1,2]}},",

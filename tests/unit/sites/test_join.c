@@ -85,8 +85,9 @@ static const struct {
     {"site", "id",
      "id, public_id, class, kind, religion, denomination, name, names, search, lat, lon, cell, precision_m, shown_cell, "
      "shown_lat, shown_lon, country, admin1, is_disputed, heritage, whs_year, wikidata, unesco, status, visibility, "
-     "is_unverified, is_synthetic, note, created_us, updated_us, coarse_m, merged_into",
-     "bbtttttttrririrrttititttiiitiiib"},
+     "is_unverified, is_synthetic, note, created_us, updated_us, coarse_m, merged_into, "
+     "start_date",
+     "bbtttttttrririrrttititttiiitiiibt"},
     {"site_footprint", "site", "site, wkb", "bb"},
     {"site_source", "source, external_id",
      "source, external_id, site, digest, first_release, last_release, gone_release, source_text, raw, version",

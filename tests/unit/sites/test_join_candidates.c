@@ -378,6 +378,8 @@ static void fields_by_precedence(void **state)
     r[1].unesco = STR("1160");
     r[1].whs_year = 2004;
     r[0].heritage = STR("2");
+    r[0].start_date = STR("1823"); /* read off a map; the register knows better */
+    r[2].start_date = STR("C11..C12");
     r[0].wkb = STR("polygon");
     r[2].denomination = STR("roman_catholic");
     r[1].is_unverified = false;
@@ -390,6 +392,7 @@ static void fields_by_precedence(void **state)
     assert_true(out.lat_deg > 0.5 && out.lat_deg < 1.5); /* the place of OpenStreetMap, not of the inscription */
     assert_true(str_is_equal(out.unesco, STR("1160")) && out.whs_year == 2004 && out.heritage.n == 0);
     assert_true(str_is_equal(out.denomination, STR("roman_catholic")));
+    assert_true(str_is_equal(out.start_date, STR("C11..C12")));
     assert_true(str_is_equal(out.wkb, STR("polygon")));
     assert_false(out.is_unverified);
     assert_int_equal(out.updated.us, 9);

@@ -220,7 +220,7 @@ static void facts(void **state)
     arena_init(&mem);
     struct site_draft d = fill("amenity=place_of_worship|religion=Christian;muslim|denomination=catholic; lutheran"
                                "|wikidata=Q2981;Q5|heritage=1|heritage:operator=whc|ref:whc=600"
-                               "|whc:inscription_date=1991-12-13|addr:country=fr|disputed=yes",
+                               "|whc:inscription_date=1991-12-13|start_date=before 1250|addr:country=fr|disputed=yes",
                                &mem);
     is_text(d.religion, "christian");
     is_text(d.denomination, "catholic");
@@ -230,6 +230,7 @@ static void facts(void **state)
     is_text(d.unesco_id, "600");
     is_text(d.country, "FR");
     assert_int_equal(d.whs_year, 1991);
+    is_text(d.start_date, "before 1250");
     assert_true(d.is_disputed && !d.is_guarded);
     d = fill("amenity=place_of_worship|place_of_worship=house_church|wikidata=P31|addr:country=France|ref:whc=\xFF",
              &mem);
