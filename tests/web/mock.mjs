@@ -50,6 +50,13 @@ const kinds = new Map(vocabOf("site-kinds").entries.map((e) => [e.code, e]));
 const vocab = { religions: labels("religions"), site_kinds: labels("site-kinds"), incident_types: labels("incident-types"),
   verification: labels("verification"), severity: labels("severity") };
 
+/** Of the two plainest forms of start_date; the server knows them all. */
+const started = (text) => {
+  const years = /^(\d{3,4})(?:\.\.(\d{4}))?$/.exec(text), century = /^C(\d+)$/.exec(text);
+  const [from, to] = years ? [Number(years[1]), Number(years[2] ?? years[1])] : century ? [100 * century[1] - 99, 100 * century[1]] : [null, null];
+  return { start_date: from === null ? "" : text, start_earliest: from, start_latest: to, start_about: false };
+};
+
 const sites = csv(join(root, "data", "seed", "sites.csv")).map((r) => ({
   slug: r.id, source: r.source, note: r.note,
   json: {
@@ -58,7 +65,7 @@ const sites = csv(join(root, "data", "seed", "sites.csv")).map((r) => ({
     religion: r.religion, denomination: r.denomination, kind: r.kind, class: kinds.get(r.kind)?.class ?? "other",
     lat: Number(r.lat), lon: Number(r.lon), precision_m: Number(r.precision_m), coarse: false,
     country: r.country, admin1: "", disputed: r.disputed === "yes", heritage: "", whs_year: r.whs_year ? Number(r.whs_year) : null,
-    wikidata: r.wikidata, status: "active", unverified: r.source_read !== "yes", synthetic: false,
+    ...started(r.start_date), wikidata: r.wikidata, status: "active", unverified: r.source_read !== "yes", synthetic: false,
   },
 }));
 const bySlug = new Map(sites.map((s) => [s.slug, s.json]));

@@ -471,6 +471,38 @@ check("site page: names with language and direction, sources, print", { language
   assert.equal(await v.page.locator("header.bar").isVisible(), false);
 });
 
+check("site page: age in words of six languages", {}, async (v) => {
+  await v.go("/list?q=basilica");
+  await v.page.click("tbody a");
+  await v.page.waitForSelector("h1.name");
+  const address = new URL(v.page.url()).pathname, year = new Date().getUTCFullYear();
+  let dated = {};
+  await v.page.route(/\/api\/v1\/sites\/[0-9a-f-]{36}$/, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), ...dated } });
+  });
+  const said = async (language, from, to, about = false) => {
+    dated = { start_earliest: from, start_latest: to, start_about: about };
+    await v.go(`${address}?lang=${language}`);
+    await v.page.waitForSelector("h1.name");
+    const age = v.page.locator("dd.age");
+    return (await age.count()) ? (await age.textContent()).replace(/\s+/g, " ").trim() : null;
+  };
+  for (const [from, to, about, text] of [
+    [1488, 1488, false, `1488 · ${year - 1488} years old`], [1101, 1200, false, `12th century · more than ${Math.floor((year - 1200) / 10) * 10} years old`],
+    [1201, 1400, false, /^13th century – 14th century · more than/], [1850, 1859, false, /^the 1850s · more than/],
+    [1163, 1345, false, /^1163 – 1345 · more than 6\d0 years old$/], [-479, -479, false, `480 BCE · ${(year + 479).toLocaleString("en")} years old`],
+    [-299, -200, false, /^3rd century BCE · more than/], [null, 1499, false, /^before 1500 · more than/], [1883, null, false, "after 1882"],
+    [1250, 1250, true, /^about 1250 · more than/], [null, null, false, null]]) {
+    const got = await said("en", from, to, about);
+    if (text instanceof RegExp) assert.match(got, text);
+    else assert.equal(got, text);
+  }
+  for (const [language, text] of [["fr", /^XIIe siècle · plus de/], ["ru", /^XII век · больше/], ["es", /^siglo XII · más de/], ["zh", /^12 世纪 · .*多年历史$/], ["ar", /^القرن .* · عمره أكثر من .* سنة$/]])
+    assert.match(await said(language, 1101, 1200), text);
+  await v.page.unroute(/\/api\/v1\/sites\/[0-9a-f-]{36}$/);
+});
+
 check("site page: significance first, shared ground and its measure, QR code", {}, async (v) => {
   await v.go("/list?q=aqsa");
   await v.page.click("tbody a");

@@ -9,7 +9,8 @@ export interface Site {
   religion: string; denomination: string | null; kind: string; class: string;
   lat?: number | null; lon?: number | null; precision_m?: number | null; coarse: boolean;
   country: string | null; admin1: string | null; disputed: boolean;
-  heritage: string | null; whs_year: number | null; wikidata: string | null;
+  heritage: string | null; whs_year: number | null;
+  start_date: string; start_earliest: number | null; start_latest: number | null; start_about: boolean; wikidata: string | null;
   status: string; unverified: boolean; synthetic: boolean;
 }
 export interface Source {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 //
-// The small part of ICU MessageFormat that the message files use: {name}, and {name, plural, =0 {..} one {..} other {..}}
-// with # for the number. tools/lint-messages.mjs reads the same grammar, so a message that does not parse fails the build.
+// The small part of ICU MessageFormat that the message files use: {name}, {name, plural, =0 {..} one {..} other {..}}
+// and {name, selectordinal, ..}, with # for the number. tools/lint-messages.mjs reads the same grammar, so a message that does not parse fails the build.
 
 export type Args = Record<string, string | number>;
-type Part = string | { name: string; forms?: Map<string, Part[]> };
+type Part = string | { name: string; ordinal?: boolean; forms?: Map<string, Part[]> };
 
 function parse(text: string): Part[] {
   let i = 0;
@@ -18,7 +18,7 @@ function parse(text: string): Part[] {
       }
       if (run) parts.push(run);
       run = "";
-      const head = /^\{\s*(\w+)\s*(,\s*plural\s*,)?/.exec(text.slice(i));
+      const head = /^\{\s*(\w+)\s*(,\s*(plural|selectordinal)\s*,)?/.exec(text.slice(i));
       if (!head) throw new Error(`message: ${text}`);
       i += head[0].length;
       const forms = head[2] ? new Map<string, Part[]>() : undefined;
@@ -29,7 +29,7 @@ function parse(text: string): Part[] {
       }
       while (i < text.length && text[i] !== "}") i++;
       i++;
-      parts.push({ name: head[1], forms });
+      parts.push({ name: head[1], ordinal: head[3] === "selectordinal", forms });
     }
     if (run) parts.push(run);
     return parts;
@@ -50,7 +50,7 @@ function write(parts: Part[], args: Args, language: string, number: (n: number) 
       continue;
     }
     const n = Number(value);
-    const form = part.forms.get(`=${n}`) ?? part.forms.get(new Intl.PluralRules(language).select(n)) ?? part.forms.get("other");
+    const form = part.forms.get(`=${n}`) ?? part.forms.get(new Intl.PluralRules(language, { type: part.ordinal ? "ordinal" : "cardinal" }).select(n)) ?? part.forms.get("other");
     out += write(form ?? [], args, language, number, n);
   }
   return out;
