@@ -71,7 +71,8 @@ static enum rc head_check(j_decompress_ptr d, struct err *err)
     TRY(picture_check(d->image_width, d->image_height,
                       jpeg_has_multiple_scans(d) ? PICTURE_PIXELS_MAX : PICTURE_PLAIN_PIXELS_MAX, err));
     if (d->jpeg_color_space == JCS_CMYK || d->jpeg_color_space == JCS_YCCK)
-        return err_set(err, RC_INVALID, "the JPEG is in inks for a press (CMYK); save it in colours for a screen (RGB)");
+        return err_set(err, RC_INVALID,
+                       "the JPEG is in inks for a press (CMYK); save it in colours for a screen (RGB)");
     return RC_OK;
 }
 

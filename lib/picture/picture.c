@@ -43,7 +43,8 @@ enum rc picture_check(int64_t width, int64_t height, int64_t pixels_max, struct 
     if (width < 1 || height < 1)
         return err_set(err, RC_INVALID, "the picture has no width or no height");
     if (width > PICTURE_SIDE_MAX || height > PICTURE_SIDE_MAX || width * height > pixels_max)
-        return err_set(err, RC_TOO_LARGE, "the picture has %lld by %lld pixels, at most %lld million are read; save it smaller",
+        return err_set(err, RC_TOO_LARGE,
+                       "the picture has %lld by %lld pixels, at most %lld million are read; save it smaller",
                        (long long)width, (long long)height, (long long)(pixels_max / 1000000));
     return RC_OK;
 }

@@ -10,7 +10,7 @@
  *      is decoded. At most about 6 bytes a pixel for a JPEG of several scans, 4 for a WebP, 3 for a PNG; a plain JPEG is
  *      decoded at half, a quarter or an eighth of its size.
  *   K3 pure: no file, no network, no state. A process that serves others should not decode what strangers send; see
- *      docs/adr/0016-pictures.md.
+ *      docs/adr/0015-pictures.md.
  */
 #ifndef PICTURE_PICTURE_H
 #define PICTURE_PICTURE_H
@@ -39,8 +39,8 @@ struct picture_copy {
  * over a cap, with words for the person who chose the file. */
 MUST_CHECK enum rc picture_size(struct str file, int *width, int *height, struct err *err);
 
-/* Both copies. RC_INVALID as above; also for moving pictures, and for JPEGs in inks (CMYK). RC_NOMEM. About 60 ms for a
- * JPEG of 12 million pixels. */
+/* Both copies. RC_INVALID as above; also for moving pictures, and for JPEGs in inks (CMYK). RC_NOMEM. Of 12 million pixels a
+ * JPEG takes 0.2 to 0.5 s, a PNG 0.5 s, a WebP 0.2 s, with 40 to 70 MB (measured, one core, whole process). */
 MUST_CHECK enum rc picture_copies(struct str file, struct arena *mem, struct picture_copy *whole,
                                   struct picture_copy *small, struct err *err);
 

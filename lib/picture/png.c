@@ -77,8 +77,8 @@ static enum rc damaged(const struct reader *r, struct err *err)
 
 static enum rc head_check(const struct reader *r, struct err *err)
 {
-    return picture_check(png_get_image_width(r->png, r->info), png_get_image_height(r->png, r->info), PICTURE_PIXELS_MAX,
-                         err);
+    return picture_check(png_get_image_width(r->png, r->info), png_get_image_height(r->png, r->info),
+                         PICTURE_PIXELS_MAX, err);
 }
 
 enum rc png_size(struct str file, int *width, int *height, struct err *err)

@@ -62,7 +62,8 @@ static void row_add(const uint8_t *row, const struct cover *columns, int width, 
 
 static uint64_t span(const struct cover *c)
 {
-    return c->first == c->last ? c->first_w : (uint64_t)c->first_w + c->last_w + 256 * (uint64_t)(c->last - c->first - 1);
+    return c->first == c->last ? c->first_w
+                               : (uint64_t)c->first_w + c->last_w + 256 * (uint64_t)(c->last - c->first - 1);
 }
 
 static void shrink(const struct pixels *p, const struct cover *columns, uint64_t *sums, struct pixels *out)
@@ -113,8 +114,8 @@ enum rc pixels_fit(const struct pixels *p, int side, struct pixels *out, struct 
  * 5: transposed; 6: turned left, so turn right; 7: transposed the other way; 8: turned right. */
 static size_t source_of(int orientation, int x, int y, int w, int h)
 {
-    const int at[9][2] = {{0, 0},         {x, y}, {w - 1 - x, y},         {w - 1 - x, h - 1 - y}, {x, h - 1 - y},
-                          {y, x},         {y, h - 1 - x},         {w - 1 - y, h - 1 - x}, {w - 1 - y, x}};
+    const int at[9][2] = {{0, 0}, {x, y},         {w - 1 - x, y},         {w - 1 - x, h - 1 - y}, {x, h - 1 - y},
+                          {y, x}, {y, h - 1 - x}, {w - 1 - y, h - 1 - x}, {w - 1 - y, x}};
     return (size_t)at[orientation][1] * (size_t)w + (size_t)at[orientation][0];
 }
 

@@ -39,7 +39,8 @@ static int orientation_of(struct str s)
             break;
         struct str body = str_slice(s, CHUNK_HEAD, CHUNK_HEAD + n);
         if (str_starts_with(s, STR("EXIF")))
-            return exif_orientation(str_starts_with(body, (struct str){"Exif\0\0", 6}) ? str_slice(body, 6, body.n) : body);
+            return exif_orientation(str_starts_with(body, (struct str){"Exif\0\0", 6}) ? str_slice(body, 6, body.n)
+                                                                                       : body);
         size_t step = CHUNK_HEAD + n + (n & 1);
         s = str_slice(s, step < s.n ? step : s.n, s.n);
     }

@@ -167,6 +167,7 @@ enum rc api_vocab(struct api_call *call, struct err *err);
 enum rc api_sites_list(struct api_call *call, struct err *err);
 enum rc api_sites_get(struct api_call *call, struct err *err);
 enum rc api_sites_qr(struct api_call *call, struct err *err);
+enum rc api_pictures_get(struct api_call *call, struct err *err);
 enum rc api_ground_list(struct api_call *call, struct err *err);
 enum rc api_tiles_ground(struct api_call *call, struct err *err);
 enum rc api_near(struct api_call *call, struct err *err);

@@ -15,6 +15,7 @@ const struct api_route API_ROUTES[] = {
     {HTTP_GET, "/api/v1/sites", api_sites_list, API_OPEN, 0, READ_ONLY},
     {HTTP_GET, "/api/v1/sites/{id}", api_sites_get, API_OPEN, 0, READ_ONLY},
     {HTTP_GET, "/api/v1/sites/{id}/qr.svg", api_sites_qr, API_OPEN, 0, READ_ONLY},
+    {HTTP_GET, "/api/v1/pictures/{id}/{size}.jpg", api_pictures_get, API_OPEN, 0, READ_ONLY},
     {HTTP_POST, "/api/v1/sites/{id}/hide", api_sites_hide, API_COORDINATOR, API_BODY_SMALL, 0},
     {HTTP_POST, "/api/v1/sites/{id}/visibility", api_sites_visibility, API_COORDINATOR, API_BODY_SMALL, 0},
     {HTTP_GET, "/api/v1/joins", api_joins_list, API_REVIEWER, 0, READ_ONLY},

@@ -8,6 +8,7 @@
 #include "incidents/incidents.h"
 #include "sites/atlas.h"
 #include "sites/ground.h"
+#include "sites/pictures.h"
 #include "sites/sites_geojson.h"
 
 enum { DEFAULT_LIMIT = 50, INCIDENTS_SHOWN = 50, NEIGHBOURS_SHOWN = 12, NEAR_DEFAULT = 10, NEAR_MAX = 100 };
@@ -148,7 +149,8 @@ enum rc api_sites_get(struct api_call *call, struct err *err)
 {
     struct site *site;
     struct sites_source *sources;
-    size_t sources_n;
+    struct picture *pictures;
+    size_t sources_n, pictures_n;
     struct str wkb;
     TRY(sites_find(call->app->store, call->segments[0], &call->viewer, call->mem, &site, err));
     enum view view = sites_view(&call->viewer, site);
@@ -156,6 +158,7 @@ enum rc api_sites_get(struct api_call *call, struct err *err)
         return err_set(err, RC_NOT_FOUND, "There is nothing under this address.");
     TRY(sites_sources(call->app->store, site, call->mem, &sources, &sources_n, err));
     TRY(sites_footprint(call->app->store, site, call->mem, &wkb, err));
+    TRY(pictures_of(call->app->store, site, call->mem, &pictures, &pictures_n, err));
     struct site_incidents incidents = {.call = call, .site = site->id};
     if (view == VIEW_FULL) /* an incident has a grid of its own: two cells of one place would narrow it down */
         TRY(store_read(call->app->store, read_incidents, &incidents, err));
@@ -166,6 +169,7 @@ enum rc api_sites_get(struct api_call *call, struct err *err)
     if (call->viewer.role >= ROLE_REVIEWER)
         api_put_visibility(j, site);
     write_footprint(j, wkb);
+    pictures_json(j, pictures, pictures_n);
     write_sources(j, sources, sources_n, call->mem);
     write_incidents(j, &incidents);
     write_neighbours(j, call, site);

@@ -92,6 +92,7 @@ enum rc cmd_backup(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_restore(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_verify(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_site(struct cli *cli, int argc, char **argv, struct err *err);
+enum rc cmd_site_picture(struct cli *cli, int argc, char **argv, struct err *err); /* of cmd_site */
 enum rc cmd_country(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_user(struct cli *cli, int argc, char **argv, struct err *err);
 enum rc cmd_org(struct cli *cli, int argc, char **argv, struct err *err);

@@ -75,6 +75,8 @@ enum rc cmd_site(struct cli *cli, int argc, char **argv, struct err *err)
     const char *words[2] = {"", ""};
     size_t n, verb = 0;
     struct instance in;
+    if (argc > 1 && strcmp(argv[1], "picture") == 0)
+        return cmd_site_picture(cli, argc, argv, err);
     TRY(cli_parse(cli, argc, argv, options, SA_N(options), words, 2, &n, err));
     while (verb < SA_N(VERBS) && strcmp(words[0], VERBS[verb].verb) != 0)
         verb++;

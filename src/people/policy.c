@@ -96,6 +96,8 @@ bool policy_may(const struct viewer *viewer, enum act act)
     case ACT_DECIDE_WARNING:
     case ACT_REVIEW_SITE:
         return is_named && viewer->role >= ROLE_COORDINATOR;
+    case ACT_EDIT_PICTURES:
+        return viewer->role == ROLE_ADMINISTRATOR || (is_named && viewer->role >= ROLE_REVIEWER);
     case ACT_NARROW_SITE:
         return viewer->role == ROLE_ADMINISTRATOR || (is_named && viewer->role >= ROLE_COORDINATOR);
     case ACT_IMPORT:

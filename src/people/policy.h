@@ -56,6 +56,7 @@ enum act {
     ACT_REPORT,         /* everyone */
     ACT_REVIEW_REPORT,  /* reviewer + */
     ACT_EDIT_INCIDENT,  /* reviewer + */
+    ACT_EDIT_PICTURES,  /* reviewer + */
     ACT_RUN_WATCH,      /* reviewer + */
     ACT_DECIDE_WARNING, /* coordinator + */
     ACT_IMPORT,         /* administrator */

@@ -5,6 +5,7 @@
  */
 #include "sites/import_int.h"
 #include "sites/join.h"
+#include "sites/pictures.h"
 #include "sites/visibility_int.h"
 
 #include <string.h>
@@ -293,6 +294,7 @@ void sites_ledger_checkers(struct ledger *l)
     ledger_add_checker(l, "site_visibility", visibility_rows_check, NULL);
     ledger_add_checker(l, "visibility_review", review_rows_check, NULL);
     ledger_add_checker(l, "country_switch", switch_rows_check, NULL);
+    pictures_ledger_checkers(l);
     joins_ledger_checkers(l);
 }
 

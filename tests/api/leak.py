@@ -156,6 +156,15 @@ class World:
                              "--source", source, "--data", self.a, "--json"))
         assert out["added"] == len(sites), out
 
+    def picture(self):
+        """Of sites that stay public, become coarse, and are hidden."""
+        self.pictures, self.pictured = [], self.sites[:4] + self.sites[6:32:5] + self.sites[-2:]
+        file = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "fuzz", "corpus", "picture", "rgb.png")
+        for s in self.pictured:
+            out = run(self.fane, "site", "picture", "add", s.id, file, "--licence", "CC0-1.0", "--credit", f"Credit of {s.token}", "--alt", s.token,
+                      "--data", self.a, "--json")
+            self.pictures.append(json.loads(out)["id"])
+
     def learn(self):
         db = sqlite3.connect(os.path.join(self.a, "fane.db"))
         known = {r[0]: r[1:] for r in db.execute("SELECT r.external_id, s.public_id, s.lat, s.lon, s.country FROM site_source r "
@@ -244,6 +253,7 @@ class World:
             db.execute("UPDATE site SET wikidata = 'Q1', unesco = '', note = 'elsewhere', start_date = '1066', admin1 = 'elsewhere' WHERE id = ?", (id,))
             db.execute("UPDATE site_source SET external_id = external_id || '-twin', source_text = 'twin', raw = '{}' WHERE site = ?", (id,))
             db.execute("DELETE FROM site_footprint WHERE site = ?", (id,))
+            db.execute("DELETE FROM site_picture WHERE site = ?", (id,))
         assert 5 * len(hidden) > len(self.sites) and 8 * moved > len(self.sites) and told, (len(hidden), moved, len(told))
         db.commit()
         db.close()
@@ -353,6 +363,8 @@ class Recipes:
         self.w, self.r = world, random.Random(seed)
 
     def any_site(self):
+        if self.r.random() < 0.15:
+            return self.r.choice(self.w.pictured)
         return self.r.choice(self.r.choice((self.w.hidden, self.w.hidden, self.w.coarse, self.w.public)))
 
     def point(self):
@@ -431,6 +443,9 @@ class Recipes:
 
     def get_api_v1_sites_id(self): return "/api/v1/sites/" + self.id()
     def get_api_v1_sites_id_qr_svg(self): return f"/api/v1/sites/{self.id()}/qr.svg"
+
+    def get_api_v1_pictures_id_size_jpg(self):
+        return f"/api/v1/pictures/{self.r.choice(self.w.pictures + [self.id()])}/{self.r.choice(('whole', 'small', 'x'))}.jpg"
 
     def get_api_v1_near(self):
         lat, lon = self.point()
@@ -644,7 +659,7 @@ class Asking:
             if not self.recipes.of(route[0], route[1]):
                 fail(f"{route[0]} {route[1]} has no recipe in tests/api/leak.py: who adds a route says how it is asked")
         routes = [r for r in routes if self.recipes.of(r[0], r[1]) and self.recipes.of(r[0], r[1])() is not None]
-        heavy = [r for r in routes if r[0] == "GET" and ("sites" in r[1] or "near" in r[1] or "search" in r[1] or "items" in r[1] or "mvt" in r[1] or "incidents" in r[1])]
+        heavy = [r for r in routes if r[0] == "GET" and ("sites" in r[1] or "pictures" in r[1] or "near" in r[1] or "search" in r[1] or "items" in r[1] or "mvt" in r[1] or "incidents" in r[1])]
         while self.count < requests and len(failures) < 200:
             route = self.rng.choice(heavy if self.rng.random() < 0.75 else routes)
             headers = {"Accept-Encoding": "gzip"} if self.rng.random() < 0.3 else {}
@@ -751,6 +766,7 @@ def main():
         w = World(sys.argv[1], dir, seed, 420 if requests > 20000 else 220)
         w.fill()
         w.learn()
+        w.picture()
         s = Server(w.fane, w.a)
         try:
             w.guard(s)

@@ -181,6 +181,84 @@ class Sites(Base):
         self.assertTrue(all(s["synthetic"] for s in self.json("near", "0", "0")["sites"]))
 
 
+class Pictures(Base):
+    """Added from a file, copied clean, shown with its licence, taken away; other programs read the copy."""
+
+    CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "fuzz", "corpus", "picture")
+    SAID = ("--licence", "CC-BY-4.0", "--credit", "Somebody")
+
+    def setUp(self):
+        super().setUp()
+        self.fane("seed")
+        self.site = self.json("near", "41.9022", "12.4539", "--n", "1")["sites"][0]["id"]
+
+    def add(self, name, *more):
+        return self.json("site", "picture", "add", self.site, os.path.join(self.CORPUS, name), *self.SAID, *more)
+
+    def test_added_served_and_taken_away(self):
+        from_a_phone = self.add("turned.jpg", "--source", "https://example.org/a", "--alt", "كنيسة", "--lang", "ar")
+        self.assertEqual((from_a_phone["width"], from_a_phone["height"]), (12, 16), "upright")
+        for name in ("plain.jpg", "progressive.jpg", "grey.jpg", "rgb.png", "alpha.png", "lossy.webp"):
+            self.add(name)
+        listed = self.json("site", "picture", "list", self.site)["pictures"]
+        self.assertEqual(len(listed), 7)
+        self.assertEqual((listed[0]["alt"], listed[0]["alt_lang"], listed[0]["source"]), ("كنيسة", "ar", "https://example.org/a"))
+        self.assertEqual(listed[0]["licence_url"], "https://creativecommons.org/licenses/by/4.0/")
+        sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "crash"))
+        from server import Server
+        server = Server(FANE, self.data).start()
+        self.addCleanup(lambda: server.process.poll() is None and server.kill())
+        sheet = json.loads(server.get("/api/v1/sites/" + self.site)[1])
+        self.assertEqual(sheet["pictures"], listed)
+        for p in listed:
+            for url, size in ((p["url"], (p["width"], p["height"])), (p["small_url"], (p["small_width"], p["small_height"]))):
+                status, body = server.get(url)[:2]
+                self.assertEqual(status, 200)
+                self.assertNotIn(b"Exif", body)
+                if shutil.which("gdalinfo"):
+                    info = subprocess.run(["gdalinfo", self.file("copy.jpg", body)], capture_output=True, text=True).stdout
+                    self.assertIn("Driver: JPEG", info)
+                    self.assertIn("Size is %d, %d" % size, info)
+        self.fane("site", "picture", "remove", listed[0]["id"], "--reason", "its maker asked")
+        self.assertEqual(server.get(listed[0]["url"])[0], 404)
+        self.fane("site", "hide", self.site, "--reason", "threatened")
+        self.assertEqual({server.get(p["url"])[0] for p in listed}, {404})
+        server.kill()
+        self.fane("verify")
+
+    def test_kept_in_a_backup(self):
+        self.add("rgb.png")
+        bundle = os.path.join(self.dir, "all.fane")
+        self.fane("backup", bundle)
+        before = self.json("site", "picture", "list", self.site)
+        keys = os.path.join(self.dir, "keys.fane")
+        self.fane("backup", "--keys", keys)
+        self.data = os.path.join(self.dir, "again")
+        self.fane("restore", bundle)
+        self.fane("restore", keys)
+        self.assertEqual(self.json("site", "picture", "list", self.site), before)
+        self.fane("verify")
+        db = sqlite3.connect(os.path.join(self.data, "fane.db"))
+        db.execute("update site_picture_bytes set jpeg = cast(jpeg || x'00' as blob) where size = 1")
+        db.commit()
+        db.close()
+        self.assertIn(b"site_picture", self.fane("verify", code=8).stderr)
+
+    def test_refused(self):
+        picture, said = os.path.join(self.CORPUS, "rgb.png"), self.SAID
+        for args, code in ((("add", self.site, picture), 2), (("add", self.site, picture, "--licence", "CC-BY-4.0"), 2),
+                           (("add", self.site, picture, "--licence", "CC-BY-NC-4.0", "--credit", "x"), 2),
+                           (("add", self.site, os.path.join(self.CORPUS, "cut.jpg"), *said), 2),
+                           (("add", self.site, __file__, *said), 2), (("add", self.site, self.dir, *said), 9),
+                           (("add", self.site, picture + "x", *said), 4), (("add", "x", picture, *said), 4),
+                           (("add", self.site, picture, *said, "--source", "http://x.example/"), 2),
+                           (("remove", "x", "--reason", "y"), 2), (("remove", self.site, "--reason", "y"), 4),
+                           (("remove", self.site), 2), (("list",), 2), (("paint", self.site), 2)):
+            with self.subTest(args):
+                self.assertGreater(len(self.fane("site", "picture", *args, code=code).stderr), 20)
+        self.assertEqual(self.rows("select count(*) from site_picture")[0][0], 0)
+
+
 class RoundTrip(Base):
     """What is exported and imported elsewhere is the same registry, and a change file keeps it current."""
 

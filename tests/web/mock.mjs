@@ -68,6 +68,10 @@ const sites = csv(join(root, "data", "seed", "sites.csv")).map((r) => ({
     ...started(r.start_date), wikidata: r.wikidata, status: "active", unverified: r.source_read !== "yes", synthetic: false,
   },
 }));
+const picturesOf = (slug) => slug !== "church-of-the-holy-sepulchre" ? [] : ["a", "b"].map((n) => ({
+  id: uuidOf(`picture-${n}`), url: `/api/v1/pictures/${uuidOf(n)}/whole.jpg`, width: 16, height: 12, small_url: `/api/v1/pictures/${uuidOf(n)}/small.jpg`,
+  small_width: 16, small_height: 12, licence: "CC-BY-SA-4.0", licence_url: "https://creativecommons.org/licenses/by-sa/4.0/", credit: "A. Photographer",
+  source: "https://commons.example/x", alt: "A square of colours", alt_lang: "en" }));
 const bySlug = new Map(sites.map((s) => [s.slug, s.json]));
 const incidents = csv(join(root, "data", "seed", "incidents.csv")).map((r) => ({
   id: uuidOf(r.id), code: "4F9A-H2TC-1", title: r.title, date: r.date, date_precision: r.date_precision, type: r.type,
@@ -204,9 +208,10 @@ export async function startMock() {
       const round = shown().filter((s) => miles(s, found.json) <= 1000);
       const counts = [...new Set(round.map((s) => s.religion))].map((r) => round.filter((s) => s.religion === r).length);
       const ground = { sites: round.length, faiths: counts.length, diversity: 1 - counts.reduce((a, c) => a + (c / round.length) ** 2, 0), radius_m: 1000 };
-      return json(200, { ...found.json, note: found.note, shared_ground: ground, footprint: null, neighbours: near, incidents: seen.filter((i) => i.sites.some((s) => s.id === m[1])),
+      return json(200, { ...found.json, note: found.note, shared_ground: ground, footprint: null, pictures: picturesOf(found.slug), neighbours: near, incidents: seen.filter((i) => i.sites.some((s) => s.id === m[1])),
         sources: [{ source: "fane-seed", licence: "CC0-1.0", release: "1", external_id: found.slug, imported: "2026-01-02T00:00:00Z", text: found.source }] });
     }
+    if (/^\/api\/v1\/pictures\/[0-9a-f-]{36}\/(whole|small)\.jpg$/.test(path)) return send(200, "image/jpeg", readFileSync(join(root, "fuzz", "corpus", "picture", "plain.jpg")));
     if (path === "/api/v1/incidents") {
       return page(seen.filter((i) => q.get("context") !== "1" && inBox(i) && (!q.get("type") || i.type === q.get("type")) &&
         (!q.get("since") || i.date >= q.get("since")) && (!q.get("until") || i.date <= q.get("until"))).sort((a, b) => (a.date < b.date ? 1 : -1)), "incidents");

@@ -5,6 +5,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { startMock } from "./mock.mjs";
 
@@ -35,6 +36,10 @@ async function startReal() {
     fane(data, ["init"]);
     fane(data, ["seed"]);
     for (const [role, [name, password]] of Object.entries(users)) fane(data, ["user", "add", name, "--role", role], `${password}\n`);
+    const [{ id }] = JSON.parse(fane(data, ["near", "31.7785", "35.2296", "--n", "1", "--json"])).sites; // the Holy Sepulchre
+    for (const file of ["rgb.png", "turned.jpg"])
+      fane(data, ["site", "picture", "add", id, fileURLToPath(new URL(`../../fuzz/corpus/picture/${file}`, import.meta.url)), "--licence", "CC-BY-SA-4.0",
+        "--credit", "A. Photographer", "--source", "https://commons.example/x", "--alt", "A square of colours", "--lang", "en"]);
     const events = join(shared ?? "", "data", "incidents", "ucdp-ged-syria-2016-2017.csv");
     const hotspots = Boolean(shared) && existsSync(events);
     if (hotspots) {

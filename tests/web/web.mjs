@@ -471,6 +471,24 @@ check("site page: names with language and direction, sources, print", { language
   assert.equal(await v.page.locator("header.bar").isVisible(), false);
 });
 
+check("site page: pictures with credit and licence, from this server alone", { size: "phone" }, async (v) => {
+  await v.go("/list?q=sepulchre");
+  await v.page.click("tbody a");
+  await v.page.waitForSelector("h1.name");
+  const image = v.page.locator(".pictures img").first();
+  await v.page.waitForFunction(() => document.querySelector(".pictures img")?.naturalWidth > 0);
+  assert.equal(await v.page.locator(".pictures img").count(), 2);
+  assert.equal(await image.getAttribute("alt"), "A square of colours");
+  assert.equal(await image.getAttribute("lang"), "en");
+  const said = (await v.page.locator(".pictures figcaption").first().textContent()).replace(/\s+/g, " ");
+  assert.match(said, /A square of colours · A\. Photographer · CC-BY-SA-4\.0 · source/);
+  assert.equal(await v.page.locator(".pictures a[rel~=license]").first().getAttribute("href"), "https://creativecommons.org/licenses/by-sa/4.0/");
+  const [name, picture, facts] = await v.page.evaluate(() => ["h1", ".pictures", "dl.facts"].map((q) => document.querySelector(`.sheet ${q}`).getBoundingClientRect().y));
+  assert.ok(name < picture && picture < facts);
+  assert.ok(v.requests.some((r) => /\/api\/v1\/pictures\/[0-9a-f-]{36}\/(small|whole)\.jpg$/.test(r)));
+  await shot(v, "pictures-phone-en");
+});
+
 check("site page: age in words of six languages", {}, async (v) => {
   await v.go("/list?q=basilica");
   await v.page.click("tbody a");
@@ -514,8 +532,8 @@ check("site page: significance first, shared ground and its measure, QR code", {
     const value = await v.page.evaluate((n) => new Intl.NumberFormat("en", { maximumSignificantDigits: 2 }).format(n), sheet.shared_ground.diversity);
     assert.ok(said.includes(`Diversity ${value}`) && said.includes("Gini"), said.slice(0, 400));
   }
-  await v.page.waitForFunction(() => document.querySelector(".sheet figure img")?.naturalWidth > 0);
-  const order = await v.page.evaluate(() => ["h1", ".kind", "dl.facts", "figure img"].map((q) => document.querySelector(`.sheet ${q}`).getBoundingClientRect().y));
+  await v.page.waitForFunction(() => document.querySelector(".sheet figure img[src$='qr.svg']")?.naturalWidth > 0);
+  const order = await v.page.evaluate(() => ["h1", ".kind", "dl.facts", "figure img[src$='qr.svg']"].map((q) => document.querySelector(`.sheet ${q}`).getBoundingClientRect().y));
   assert.deepEqual(order, [...order].sort((a, b) => a - b));
   await shot(v, "site-desk-en");
 });

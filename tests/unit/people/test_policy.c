@@ -125,7 +125,7 @@ static void test_acts(void **state)
                                   [ACT_DECIDE_WARNING] = {0, 0, 1, 1, 0}, [ACT_IMPORT] = {0, 0, 0, 1, 1},
                                   [ACT_MANAGE_PEOPLE] = {0, 0, 0, 1, 1},  [ACT_NARROW_SITE] = {0, 0, 1, 1, 1},
                                   [ACT_REVIEW_SITE] = {0, 0, 1, 1, 0},    [ACT_WIDEN_SITE] = {0, 0, 0, 1, 1},
-                                  [ACT_CLOSE_COUNTRY] = {0, 0, 0, 1, 1}};
+                                  [ACT_CLOSE_COUNTRY] = {0, 0, 0, 1, 1},  [ACT_EDIT_PICTURES] = {0, 1, 1, 1, 1}};
     for (int act = 0; act <= ACT_CLOSE_COUNTRY; act++)
         for (int column = 0; column < 5; column++) {
             struct viewer v = {.account = column < 4 ? ALICE : NOBODY, .role = (enum role)(column < 4 ? column : 3)};

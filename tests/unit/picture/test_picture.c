@@ -76,7 +76,8 @@ static struct str jpeg_of(struct arena *mem, int w, int h, bool is_progressive, 
 static struct str png_of(struct arena *mem, int w, int h, png_uint_32 format)
 {
     int channels = (int)PNG_IMAGE_PIXEL_CHANNELS(format);
-    png_image image = {.version = PNG_IMAGE_VERSION, .width = (png_uint_32)w, .height = (png_uint_32)h, .format = format};
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = (png_uint_32)w, .height = (png_uint_32)h, .format = format};
     uint8_t *p = quarters(w, h, channels);
     png_alloc_size_t n = 0;
     assert_true(png_image_write_to_memory(&image, NULL, &n, 0, p, 0, NULL));
@@ -89,7 +90,8 @@ static struct str png_of(struct arena *mem, int w, int h, png_uint_32 format)
 static struct str webp_of(struct arena *mem, int w, int h, bool has_alpha)
 {
     uint8_t *p = quarters(w, h, has_alpha ? 4 : 3), *bytes = NULL;
-    size_t n = has_alpha ? WebPEncodeLosslessRGBA(p, w, h, w * 4, &bytes) : WebPEncodeLosslessRGB(p, w, h, w * 3, &bytes);
+    size_t n =
+        has_alpha ? WebPEncodeLosslessRGBA(p, w, h, w * 4, &bytes) : WebPEncodeLosslessRGB(p, w, h, w * 3, &bytes);
     assert_true(n > 0);
     struct str out = str_copy(mem, (struct str){(const char *)bytes, n});
     WebPFree(bytes);
@@ -187,16 +189,21 @@ static void test_transparent(void **state)
 static void test_sizes(void **state)
 {
     static const int SIDES[][6] = {/* of the file; of the whole; of the small one */
-                                   {1600, 1200, 1600, 1200, 480, 360}, {1601, 1200, 1600, 1199, 480, 360},
-                                   {2400, 1800, 1600, 1200, 480, 360}, {1800, 2400, 1200, 1600, 360, 480},
-                                   {6400, 20, 1600, 5, 480, 2},        {5000, 1, 1600, 1, 480, 1},
-                                   {1, 1, 1, 1, 1, 1},                 {479, 3, 479, 3, 479, 3}};
+                                   {1600, 1200, 1600, 1200, 480, 360},
+                                   {1601, 1200, 1600, 1199, 480, 360},
+                                   {2400, 1800, 1600, 1200, 480, 360},
+                                   {1800, 2400, 1200, 1600, 360, 480},
+                                   {6400, 20, 1600, 5, 480, 2},
+                                   {5000, 1, 1600, 1, 480, 1},
+                                   {1, 1, 1, 1, 1, 1},
+                                   {479, 3, 479, 3, 479, 3}};
     struct arena mem;
     (void)state;
     arena_init(&mem);
     for (size_t i = 0; i < sizeof SIDES / sizeof SIDES[0]; i++) {
         const int *s = SIDES[i];
-        const struct str files[] = {jpeg_of(&mem, s[0], s[1], false, JCS_RGB), png_of(&mem, s[0], s[1], PNG_FORMAT_RGB)};
+        const struct str files[] = {jpeg_of(&mem, s[0], s[1], false, JCS_RGB),
+                                    png_of(&mem, s[0], s[1], PNG_FORMAT_RGB)};
         for (size_t k = 0; k < 2; k++) {
             copies(files[k], &mem);
             assert_true(whole.width == s[2] && whole.height == s[3] && small.width == s[4] && small.height == s[5]);
@@ -213,16 +220,18 @@ static struct str with_exif(struct arena *mem, struct str jpeg, int orientation,
     struct buf tiff, b;
     buf_init(&tiff, 0);
     buf_init(&b, 0);
-#define U16(v) buf_add_char(&tiff, (char)(is_little ? (v) & 255 : (v) >> 8)), buf_add_char(&tiff, (char)(is_little ? (v) >> 8 : (v) & 255))
-#define U32(v) (is_little ? (U16((v) & 0xffff), U16((v) >> 16)) : (U16((v) >> 16), U16((v) & 0xffff)))
+#define U16(v)                                                                                                         \
+    buf_add_char(&tiff, (char)(is_little ? (v)&255 : (v) >> 8)),                                                       \
+        buf_add_char(&tiff, (char)(is_little ? (v) >> 8 : (v)&255))
+#define U32(v) (is_little ? (U16((v)&0xffff), U16((v) >> 16)) : (U16((v) >> 16), U16((v)&0xffff)))
     buf_add_z(&tiff, is_little ? "II" : "MM");
     U16(42);
     U32(8);
-    U16(3);                                                                            /* entries */
-    U16(0x010f), U16(2), U32(13), U32(50);                                             /* maker */
-    U16(0x0112), U16(3), U32(1), U16(orientation), U16(0);                             /* orientation */
-    U16(0x8825), U16(4), U32(1), U32(63);                                              /* where the place begins */
-    U32(0);                                                                            /* no more directories */
+    U16(3);                                                /* entries */
+    U16(0x010f), U16(2), U32(13), U32(50);                 /* maker */
+    U16(0x0112), U16(3), U32(1), U16(orientation), U16(0); /* orientation */
+    U16(0x8825), U16(4), U32(1), U32(63);                  /* where the place begins */
+    U32(0);                                                /* no more directories */
     buf_add_z(&tiff, "SECRETCAMERA");
     buf_add_char(&tiff, 0);
     U16(1);
@@ -247,7 +256,7 @@ static struct str with_exif(struct arena *mem, struct str jpeg, int orientation,
 static void test_exif(void **state)
 {
     /* What stands in each quarter of the upright picture, for each way to turn it. */
-    static const int ORDER[9][4] = {{0}, {0, 1, 2, 3}, {1, 0, 3, 2}, {3, 2, 1, 0}, {2, 3, 0, 1},
+    static const int ORDER[9][4] = {{0},          {0, 1, 2, 3}, {1, 0, 3, 2}, {3, 2, 1, 0}, {2, 3, 0, 1},
                                     {0, 2, 1, 3}, {2, 0, 3, 1}, {3, 1, 2, 0}, {1, 3, 0, 2}};
     struct arena mem;
     (void)state;
@@ -433,10 +442,9 @@ static void test_turned_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_formats),      cmocka_unit_test(test_transparent),
-                                       cmocka_unit_test(test_sizes),        cmocka_unit_test(test_exif),
-                                       cmocka_unit_test(test_damaged_exif), cmocka_unit_test(test_cut),
-                                       cmocka_unit_test(test_bombs),        cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_turned_bytes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formats), cmocka_unit_test(test_transparent),  cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_exif),    cmocka_unit_test(test_damaged_exif), cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_bombs),   cmocka_unit_test(test_refused),      cmocka_unit_test(test_turned_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,8 +20,13 @@ export interface Source {
 export interface Neighbour { id: string; name: string; religion: string; kind: string; distance_m: number }
 /** Of the sites within radius_m; the page says what `diversity` means (ground.definition). */
 export interface SharedGround { faiths: number; sites: number; diversity: number; radius_m: number }
+/** Urls are of this server. */
+export interface Picture {
+  id: string; url: string; width: number; height: number; small_url: string; small_width: number; small_height: number;
+  licence: string; licence_url?: string; credit: string; source?: string; alt?: string; alt_lang?: string;
+}
 export interface SiteDetail extends Site {
-  note?: string; footprint: unknown; sources: Source[]; incidents: Incident[]; neighbours: Neighbour[]; shared_ground?: SharedGround | null;
+  note?: string; footprint: unknown; pictures: Picture[]; sources: Source[]; incidents: Incident[]; neighbours: Neighbour[]; shared_ground?: SharedGround | null;
 }
 export interface Hit extends Site { matched: string; score: number }
 export interface IncidentLink { id: string; name: string; score: number; reasons: string[] }
