@@ -15,7 +15,7 @@ ids, codes and places themselves, and what staff are answered must not be kept b
 Routes are listed by the program itself (api_server --routes): one without a recipe here fails the test. So does a command of
 the program that nobody has judged.
 
-usage: leak.py FANE API_SERVER [--requests N] [--seed N]       (FANE_LEAK_REQUESTS says N, too)
+usage: leak.py FANE API_SERVER [--requests N] [--seed N] [--engine sqlite|postgres]     (FANE_LEAK_REQUESTS says N, too)
 """
 import collections
 import glob
@@ -36,6 +36,8 @@ import tempfile
 import time
 import urllib.parse
 import uuid
+
+import database
 
 PASSWORD = "correct horse battery"
 ROLES = ("reviewer", "coordinator", "administrator")
@@ -128,11 +130,13 @@ def run(*args, **more):
 class World:
     """What the requests are made of."""
 
-    def __init__(self, fane, dir, seed, sites):
+    def __init__(self, fane, dir, seed, sites, engine):
         self.fane, self.rng = fane, random.Random(seed)
         self.a, self.b = os.path.join(dir, "a"), os.path.join(dir, "b")
         self.sites = [Site(self.rng, i) for i in range(sites)]
         self.cursors = collections.defaultdict(list)
+        if engine == "postgres":
+            database.make(self.a)
 
     def fill(self):
         run(self.fane, "init", "--data", self.a)
@@ -166,18 +170,18 @@ class World:
             self.pictures.append(json.loads(out)["id"])
 
     def learn(self):
-        db = sqlite3.connect(os.path.join(self.a, "fane.db"))
-        known = {r[0]: r[1:] for r in db.execute("SELECT r.external_id, s.public_id, s.lat, s.lon, s.country FROM site_source r "
+        db = database.connect(self.a)
+        known = {r[0]: r[1:] for r in db.rows("SELECT r.external_id, s.public_id, s.lat, s.lon, s.country FROM site_source r "
                                                  "JOIN site s ON s.id = r.site")}
         for s in self.sites:
             s.id = str(uuid.UUID(bytes=known[s.external][0]))
             s.is_closed = known[s.external][3] == CLOSED
             if not s.is_away:
                 s.lat, s.lon = known[s.external][1:3]  # the footprint's own point
-        linked = db.execute("SELECT DISTINCT s.public_id, s.name, s.lat, s.lon FROM incident_link l JOIN site s ON s.id = l.site "
-                            "ORDER BY s.public_id").fetchall()
+        linked = db.rows("SELECT DISTINCT s.public_id, s.name, s.lat, s.lon FROM incident_link l JOIN site s ON s.id = l.site "
+                         "ORDER BY s.public_id")
         self.linked = [(str(uuid.UUID(bytes=r[0])), *r[1:]) for r in linked]
-        self.incidents = [str(uuid.UUID(bytes=r[0])) for r in db.execute("SELECT public_id FROM incident ORDER BY public_id")]
+        self.incidents = [str(uuid.UUID(bytes=r[0])) for r in db.rows("SELECT public_id FROM incident ORDER BY public_id")]
         db.close()
 
     def guard(self, server):
@@ -224,38 +228,38 @@ class World:
 
     def twin(self):
         """B: a copy in which the hidden ones never were, and the coarse ones are elsewhere in their cell."""
-        shutil.copytree(self.a, self.b)
+        database.copy(self.a, self.b)
         for d in (self.a, self.b):
             for f in glob.glob(os.path.join(d, "atlas", "*")):
                 os.unlink(f)
-        db = sqlite3.connect(os.path.join(self.b, "fane.db"))
-        tables = {r[0]: [c[1] for c in db.execute(f"PRAGMA table_info({r[0]})")] for r in
-                  db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        hidden = [r[0] for r in db.execute("SELECT id FROM site WHERE visibility = 2 OR country IN (SELECT iso2 FROM country_closed)")]
-        told = [r[0] for r in db.execute("SELECT DISTINCT l.incident FROM incident_link l JOIN site s ON s.id = l.site WHERE s.visibility = 2 "
+        db = database.connect(self.b)
+        tables = db.tables()
+        hidden = [r[0] for r in db.rows("SELECT id FROM site WHERE visibility = 2 OR country IN (SELECT iso2 FROM country_closed)")]
+        told = [r[0] for r in db.rows("SELECT DISTINCT l.incident FROM incident_link l JOIN site s ON s.id = l.site WHERE s.visibility = 2 "
                                          "OR s.country IN (SELECT iso2 FROM country_closed)")]
-        self.told = [str(uuid.UUID(bytes=db.execute("SELECT public_id FROM incident WHERE id = ?", (i,)).fetchone()[0])) for i in told]
+        self.told = [str(uuid.UUID(bytes=db.rows("SELECT public_id FROM incident WHERE id = ?", i)[0][0])) for i in told]
         for table, columns in tables.items():
             for column in [c for c in columns if c in ("site", "like_site") or (table == "site" and c == "id")]:
-                db.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(i,) for i in hidden])
+                for i in hidden:
+                    db.run(f"DELETE FROM {table} WHERE {column} = ?", i)
             if "incident" in columns or table == "incident":
-                db.executemany(f"DELETE FROM {table} WHERE {'id' if table == 'incident' else 'incident'} = ?", [(i,) for i in told])
-        db.execute("DELETE FROM country_closed")
+                for i in told:
+                    db.run(f"DELETE FROM {table} WHERE {'id' if table == 'incident' else 'incident'} = ?", i)
+        db.run("DELETE FROM country_closed")
         if "touched_n" in tables.get("site_change", ()):
-            db.execute("UPDATE site_change SET touched_n = (SELECT count(*) FROM site_touched t WHERE t.seq = site_change.seq) WHERE touched_n >= 0")
-        self.last_change = db.execute("SELECT max(seq) FROM site_change").fetchone()[0]
+            db.run("UPDATE site_change SET touched_n = (SELECT count(*) FROM site_touched t WHERE t.seq = site_change.seq) WHERE touched_n >= 0")
+        self.last_change = db.rows("SELECT max(seq) FROM site_change")[0][0]
         rng, moved = random.Random(7), 0
-        for id, lat, lon, m in db.execute("SELECT id, lat, lon, coarse_m FROM site WHERE visibility = 1").fetchall():
+        for id, lat, lon, m in db.rows("SELECT id, lat, lon, coarse_m FROM site WHERE visibility = 1"):
             if lat is not None and cell(lat, lon, m):
                 p = elsewhere(rng, lat, lon, m)
-                db.execute("UPDATE site SET lat = ?, lon = ?, cell = ? WHERE id = ?", (*p, morton(*p), id))
+                db.run("UPDATE site SET lat = ?, lon = ?, cell = ? WHERE id = ?", *p, morton(*p), id)
                 moved += 1
-            db.execute("UPDATE site SET wikidata = 'Q1', unesco = '', note = 'elsewhere', start_date = '1066', admin1 = 'elsewhere' WHERE id = ?", (id,))
-            db.execute("UPDATE site_source SET external_id = external_id || '-twin', source_text = 'twin', raw = '{}' WHERE site = ?", (id,))
-            db.execute("DELETE FROM site_footprint WHERE site = ?", (id,))
-            db.execute("DELETE FROM site_picture WHERE site = ?", (id,))
+            db.run("UPDATE site SET wikidata = 'Q1', unesco = '', note = 'elsewhere', start_date = '1066', admin1 = 'elsewhere' WHERE id = ?", id)
+            db.run("UPDATE site_source SET external_id = external_id || '-twin', source_text = 'twin', raw = '{}' WHERE site = ?", id)
+            db.run("DELETE FROM site_footprint WHERE site = ?", id)
+            db.run("DELETE FROM site_picture WHERE site = ?", id)
         assert 5 * len(hidden) > len(self.sites) and 8 * moved > len(self.sites) and told, (len(hidden), moved, len(told))
-        db.commit()
         db.close()
         print(f"twin: {len(hidden)} sites never were, {moved} are elsewhere, {len(told)} incidents with them")
         self.hidden = [s for s in self.sites if s.visibility == "hidden"]
@@ -760,10 +764,14 @@ def main():
     args = dict(zip(sys.argv[3::2], sys.argv[4::2]))
     requests = int(args.get("--requests", os.environ.get("FANE_LEAK_REQUESTS", 2500)))
     seed = int(args.get("--seed", random.SystemRandom().randrange(10**6)))
-    print(f"seed {seed}, at least {requests} requests")
+    engine = args.get("--engine", "sqlite")
+    if engine == "postgres" and not database.SOCKET:
+        print("SKIPPED on PostgreSQL: no server; run it under tests/unit/store/with_postgres", file=sys.stderr)
+        sys.exit(77)
+    print(f"{engine}, seed {seed}, at least {requests} requests")
     routes = [line.split("\t") for line in run(sys.argv[2], "--routes").splitlines()]
     with tempfile.TemporaryDirectory(prefix="fane-leak-") as dir:
-        w = World(sys.argv[1], dir, seed, 420 if requests > 20000 else 220)
+        w = World(sys.argv[1], dir, seed, 420 if requests > 20000 else 220, engine)
         w.fill()
         w.learn()
         w.picture()
@@ -781,6 +789,8 @@ def main():
         finally:
             a.stop()
             b.stop()
+            for d in (w.a, w.b):
+                database.drop(d)
     print(f"{len(failures)} leaks")
     sys.exit(1 if failures else 0)
 
