@@ -40,6 +40,7 @@ static struct file_map make_base(void)
         struct atlas_site s = {.lat_deg = p.lat_deg,
                                .lon_deg = p.lon_deg,
                                .name = i % 3 ? STR("Abbey") : STR("Temple of the Tooth"),
+                               .labels = i % 4 ? STR_NONE : STR("\1\5Abbey\5\6\xe5\xaf\xba\xe5\xba\x99"),
                                .religion = i % 2 ? STR("christian") : STR("buddhist"),
                                .flags = (unsigned)i % 16};
         ENSURE(atlas_builder_add(b, &s, &err) == RC_OK);
@@ -66,10 +67,13 @@ static void ask(const struct atlas *a)
 {
     struct geo_near near[5];
     struct atlas_site s;
+    struct atlas_label labels[ATLAS_LABELS];
     uint64_t sum = 0;
     struct geo_box world = {-180, -90, 180, 90}, pacific = {170, -30, -170, 0};
-    for (size_t i = 0; i < a->sites && i < 2 * (size_t)SITES; i++)
+    for (size_t i = 0; i < a->sites && i < 2 * (size_t)SITES; i++) {
         atlas_site(a, i, &s);
+        sum += atlas_labels(a, i, labels);
+    }
     for (size_t i = 0; i < SITES; i += 9) {
         struct geo_merc m = geo_merc_of(place(i));
         for (int z = 0; z <= ATLAS_ZOOM_MAX; z++) {

@@ -121,7 +121,8 @@ static enum rc picture_remove(struct job *job, struct err *err)
     struct uuid id;
     struct buf b;
     if (!uuid_parse(str_of(job->id), &id))
-        return err_set(err, RC_INVALID, "\"%.60s\" is no id of a picture; fane site picture list SITE tells them", job->id);
+        return err_set(err, RC_INVALID, "\"%.60s\" is no id of a picture; fane site picture list SITE tells them",
+                       job->id);
     TRY(pictures_remove(job->store, id, given(job->words->reason), &job->actor, err));
     buf_init(&b, 0);
     if (job->cli->json)
@@ -141,9 +142,11 @@ static enum rc words_check(const struct verb *v, const struct picture_words *w, 
 {
     bool is_add = v->run == picture_add;
     if (is_add && (!w->licence || !w->credit))
-        return err_set(err, RC_INVALID, "say under which licence it may be shown and whom to credit: --licence ID --credit NAME");
+        return err_set(err, RC_INVALID,
+                       "say under which licence it may be shown and whom to credit: --licence ID --credit NAME");
     if (!is_add && (w->licence || w->credit || w->source || w->alt || w->lang))
-        return err_set(err, RC_INVALID, "--licence, --credit, --source, --alt and --lang are for: fane site picture add");
+        return err_set(err, RC_INVALID,
+                       "--licence, --credit, --source, --alt and --lang are for: fane site picture add");
     if (v->run == picture_remove ? !w->reason : w->reason != NULL)
         return err_set(err, RC_INVALID, "--reason TEXT is for, and needed by: fane site picture remove");
     return RC_OK;

@@ -59,6 +59,8 @@ enum rc instance_open(struct cli *cli, enum instance_mode mode, struct instance 
                        cli->data_dir);
     if (mode == INSTANCE_MAKE)
         TRY(dir_make(cli, err));
+    else
+        TRY(file_make_dir(path_of(cli, "atlas"), DIR_MODE, err)); /* may be deleted whole (I4) */
     enum rc rc = store_open(where, NULL, &in.store, err);
     if (rc == RC_OK)
         rc = store_migrate(in.store, err);

@@ -30,22 +30,62 @@ enum rc flow_atlas_revision(struct store *st, char out[FLOW_REVISION_BYTES], str
 
 /* ---- building ---- */
 
-struct atlas_change flow_atlas_change(const struct sites_now *now, struct atlas_site *room)
+/* How well a name's tag fits a language: 3 it is the language, 2 the language in some script or country, 0 not, nor other
+ * names (x-alt and the like). */
+static int fit(struct str tag, struct str lang)
+{
+    if (str_is_equal(tag, lang))
+        return 3;
+    bool is_of_it = tag.n > lang.n && str_starts_with(tag, lang) && tag.p[lang.n] == '-';
+    return is_of_it && !str_contains(tag, STR("-x-")) ? 2 : 0;
+}
+
+static struct str label_of(const struct site *s, struct str lang)
+{
+    struct str best = STR_NONE;
+    int most = 0;
+    for (size_t i = 0; i < s->names_n && most < 3; i++) {
+        int mine = fit(s->names[i].lang, lang);
+        if (mine > most) {
+            most = mine;
+            best = s->names[i].text;
+        }
+    }
+    return str_clip(best, ATLAS_NAME_MAX);
+}
+
+static struct str labels_of(const struct site *s, char room[ATLAS_LABELS_BYTES])
+{
+    size_t n = 0;
+    for (size_t k = 0; k < ATLAS_LABELS && s->names_n > 0; k++) {
+        struct str label = label_of(s, str_of(ATLAS_LABEL_LANGS[k]));
+        if (str_is_empty(label) || str_is_equal(label, s->name))
+            continue;
+        room[n++] = (char)k;
+        room[n++] = (char)label.n;
+        memcpy(room + n, label.p, label.n);
+        n += label.n;
+    }
+    return (struct str){room, n};
+}
+
+struct atlas_change flow_atlas_change(const struct sites_now *now, struct flow_atlas_site *room)
 {
     const struct site *s = now->site;
     if (!s)
         return (struct atlas_change){.public_id = now->public_id};
-    *room = (struct atlas_site){.public_id = s->public_id,
-                                .lat_deg = s->lat_deg,
-                                .lon_deg = s->lon_deg,
-                                .name = s->name,
-                                .religion = s->religion,
-                                .kind = s->kind,
-                                .class_code = s->class_code,
-                                .flags = (s->is_coarse ? ATLAS_COARSE : 0u) | (s->is_synthetic ? ATLAS_SYNTHETIC : 0u) |
-                                         (s->is_unverified ? ATLAS_UNVERIFIED : 0u) |
-                                         (s->is_disputed ? ATLAS_DISPUTED : 0u)};
-    return (struct atlas_change){.public_id = now->public_id, .site = room};
+    room->site = (struct atlas_site){
+        .public_id = s->public_id,
+        .lat_deg = s->lat_deg,
+        .lon_deg = s->lon_deg,
+        .name = s->name,
+        .religion = s->religion,
+        .kind = s->kind,
+        .class_code = s->class_code,
+        .labels = labels_of(s, room->labels),
+        .flags = (s->is_coarse ? ATLAS_COARSE : 0u) | (s->is_synthetic ? ATLAS_SYNTHETIC : 0u) |
+                 (s->is_unverified ? ATLAS_UNVERIFIED : 0u) | (s->is_disputed ? ATLAS_DISPUTED : 0u)};
+    return (struct atlas_change){.public_id = now->public_id, .site = &room->site};
 }
 
 struct pass {
@@ -57,7 +97,7 @@ struct pass {
 static enum rc add_site(void *ctx, const struct site *s, struct err *err)
 {
     struct pass *p = ctx;
-    struct atlas_site room;
+    struct flow_atlas_site room;
     struct sites_now now = {.id = s->id, .public_id = s->public_id, .site = s};
     if (p->b->stop && atomic_load(p->b->stop))
         return err_set(err, RC_BUSY, "stopped");
@@ -86,7 +126,7 @@ enum rc flow_atlas_build_all(const struct flow_build *b, int64_t *seq, struct er
     struct pass p = {.builder = atlas_builder_new(), .b = b};
     enum rc rc = begin_all(b, revision, last.seq, &begun, err);
     if (rc == RC_OK)
-        rc = sites_each_public(b->store, b->projections_n > 0, add_site, &p, err);
+        rc = sites_each_public(b->store, true, add_site, &p, err);
     int64_t read = clock_monotonic_us();
     if (rc == RC_OK)
         rc = atlas_builder_write(p.builder, path, str_of(revision), b->threads, err);
@@ -167,12 +207,20 @@ static enum rc lay_one(void *ctx, const struct sites_now *now, struct err *err)
 {
     struct laying *l = ctx;
     struct atlas_site *s = &l->sites[l->n];
+    struct flow_atlas_site room;
     (void)err;
-    l->changes[l->n] = flow_atlas_change(now, s);
+    l->changes[l->n] = flow_atlas_change(now, &room);
+    if (!l->changes[l->n].site) {
+        l->n++;
+        return RC_OK;
+    }
+    *s = room.site;
+    l->changes[l->n].site = s;
     s->name = str_copy(&l->mem, s->name);
     s->religion = str_copy(&l->mem, s->religion);
     s->kind = str_copy(&l->mem, s->kind);
     s->class_code = str_copy(&l->mem, s->class_code);
+    s->labels = str_copy(&l->mem, s->labels);
     l->n++;
     return RC_OK;
 }

@@ -27,6 +27,10 @@ MUST_CHECK enum rc flow_atlas_try(struct store *st, const char *dir, struct aren
                                   struct sites_touched *touched, int64_t *seq, struct err *err);
 
 /* The site as the atlas takes it, in *room. */
-struct atlas_change flow_atlas_change(const struct sites_now *now, struct atlas_site *room);
+struct flow_atlas_site {
+    struct atlas_site site;
+    char labels[ATLAS_LABELS_BYTES];
+};
+struct atlas_change flow_atlas_change(const struct sites_now *now, struct flow_atlas_site *room);
 
 #endif

@@ -50,7 +50,7 @@ struct noting {
 static enum rc note_one(void *ctx, const struct sites_now *now, struct err *err)
 {
     struct noting *n = ctx;
-    struct atlas_site room;
+    struct flow_atlas_site room;
     struct atlas_change c = flow_atlas_change(now, &room);
     const struct flow_follower_options *o = &n->f->opt;
     atlas_live_note(o->live, &c, n->seq);

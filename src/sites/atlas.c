@@ -280,10 +280,13 @@ void atlas_site_text(const struct atlas *a, size_t index, struct atlas_site *out
     ENSURE(index < a->sites + atlas_added(a));
     const struct atlas_record *r = atlas_record_of(a, index);
     struct atlas_combo c = {0};
+    bool has_labels;
     if (r->combo < a->combos_n)
         c = a->combos[r->combo];
+    struct str name = atlas_name(a, r->name, &has_labels);
     *out = (struct atlas_site){.public_id = r->id,
-                               .name = atlas_pool_str(a, r->name),
+                               .name = name,
+                               .has_labels = has_labels,
                                .religion = atlas_pool_str(a, c.religion),
                                .kind = atlas_pool_str(a, c.kind),
                                .class_code = atlas_pool_str(a, c.class_code),

@@ -28,6 +28,11 @@ enum {
     ATLAS_BUFFER_MAX = 1024   /* widest margin atlas_tile gives, in units */
 };
 
+/* The languages of the app, in which tiles tell a site's name beside its own; by index. Names of others are in the
+ * registry. */
+enum { ATLAS_LABELS = 6, ATLAS_LABELS_BYTES = ATLAS_LABELS * (2 + ATLAS_NAME_MAX) };
+extern const char *const ATLAS_LABEL_LANGS[ATLAS_LABELS];
+
 enum atlas_flag { ATLAS_COARSE = 1, ATLAS_SYNTHETIC = 2, ATLAS_UNVERIFIED = 4, ATLAS_DISPUTED = 8 };
 
 struct atlas_site {
@@ -35,6 +40,8 @@ struct atlas_site {
     double lat_deg, lon_deg; /* as the public may know it */
     struct str name;
     struct str religion, kind, class_code; /* "" unknown */
+    struct str labels;                     /* only in: for each name a byte of language, a byte of length, the name */
+    bool has_labels;                       /* only out: atlas_labels gives some */
     unsigned flags;                        /* enum atlas_flag, ored */
     uint32_t combo;                        /* only out: equal numbers mean equal religion, kind, class and flags */
 };
@@ -76,6 +83,12 @@ void atlas_info(const struct atlas *a, struct atlas_info *out);
 void atlas_site(const struct atlas *a, size_t index, struct atlas_site *out);
 /* The same but for the place, which is left 0: cheaper where it is known. */
 void atlas_site_text(const struct atlas *a, size_t index, struct atlas_site *out);
+/* Names of a site in the languages of the app, each once, none of them equal to its name; how many. */
+struct atlas_label {
+    unsigned lang; /* below ATLAS_LABELS */
+    struct str name;
+};
+size_t atlas_labels(const struct atlas *a, size_t index, struct atlas_label out[ATLAS_LABELS]);
 /* As the calls of geo/index.h, over what is there now; those added come last. */
 size_t atlas_nearest(const struct atlas *a, struct geo_point p, size_t n, double max_m, geo_keep_fn keep, void *ctx,
                      struct geo_near *out);

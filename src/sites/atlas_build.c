@@ -82,7 +82,7 @@ static void texts_grow(struct atlas_builder *b)
     b->texts_size = size;
 }
 
-static enum rc text_add(struct atlas_builder *b, struct str s, uint32_t *out, struct err *err)
+enum rc atlas_builder_text_add(struct atlas_builder *b, struct str s, uint32_t *out, struct err *err)
 {
     if (s.n == 0) {
         *out = 0;
@@ -159,8 +159,7 @@ static bool is_ascii(struct str s)
     return !(any & UINT64_C(0x8080808080808080));
 }
 
-/* Tiles must hold UTF-8, and a name is at most ATLAS_NAME_MAX bytes. */
-static struct str clean_name(struct str s, char room[ATLAS_NAME_MAX])
+struct str atlas_clean_name(struct str s, char room[ATLAS_NAME_MAX])
 {
     struct str clipped = str_clip(s, ATLAS_NAME_MAX);
     if (is_ascii(clipped) || str_is_utf8(clipped))
@@ -183,17 +182,16 @@ enum rc atlas_builder_add(struct atlas_builder *b, const struct atlas_site *s, s
     struct geo_point p;
     struct atlas_combo c = {.flags = s->flags};
     struct atlas_staged site;
-    char room[ATLAS_NAME_MAX];
     TRY(geo_point_make(s->lat_deg, s->lon_deg, &p, err));
     TRY(code_check(s->religion, "religion", err));
     TRY(code_check(s->kind, "kind", err));
     TRY(code_check(s->class_code, "class", err));
     if (b->n >= GEO_INDEX_POINTS_MAX)
         return err_set(err, RC_TOO_LARGE, "the atlas holds at most %u sites", GEO_INDEX_POINTS_MAX);
-    TRY(text_add(b, s->religion, &c.religion, err));
-    TRY(text_add(b, s->kind, &c.kind, err));
-    TRY(text_add(b, s->class_code, &c.class_code, err));
-    TRY(text_add(b, clean_name(s->name, room), &site.name, err));
+    TRY(atlas_builder_text_add(b, s->religion, &c.religion, err));
+    TRY(atlas_builder_text_add(b, s->kind, &c.kind, err));
+    TRY(atlas_builder_text_add(b, s->class_code, &c.class_code, err));
+    TRY(atlas_name_add(b, s, &site.name, err));
     site.lat = geo_e7(p.lat_deg);
     site.lon = geo_e7(p.lon_deg);
     site.combo = combo_add(b, c);

@@ -78,10 +78,12 @@ static bool is_same(const struct atlas *a, size_t index, const struct atlas_buil
     struct atlas_site s;
     const struct atlas_staged *t = &b->sites[b->n - 1];
     const struct atlas_combo *c = &b->combos[t->combo];
+    struct atlas_named mine, other;
     atlas_site_text(a, index, &s);
+    atlas_name_whole(a, a->record[index].name, &mine);
+    atlas_builder_name(b, t->name, &other);
     return a->index.lat_e7[index] == t->lat && a->index.lon_e7[index] == t->lon && s.flags == c->flags &&
-           str_is_equal(s.name, atlas_builder_text(b, t->name)) &&
-           str_is_equal(s.religion, atlas_builder_text(b, c->religion)) &&
+           atlas_named_equal(&mine, &other) && str_is_equal(s.religion, atlas_builder_text(b, c->religion)) &&
            str_is_equal(s.kind, atlas_builder_text(b, c->kind)) &&
            str_is_equal(s.class_code, atlas_builder_text(b, c->class_code));
 }

@@ -14,7 +14,7 @@
 #include "sites/atlas.h"
 
 enum {
-    ATLAS_VERSION = 2,
+    ATLAS_VERSION = 3,
     ATLAS_PAGE = 4096,
     ATLAS_CHUNK = 1 << 20, /* bytes under one digest of the list that the file's digest covers */
     ATLAS_LEVELS = ATLAS_ZOOM_CLUSTERS + 1
@@ -233,6 +233,25 @@ struct atlas_builder {
 };
 
 struct str atlas_builder_text(const struct atlas_builder *b, uint32_t at);
+MUST_CHECK enum rc atlas_builder_text_add(struct atlas_builder *b, struct str s, uint32_t *out, struct err *err);
+/* Tiles must hold UTF-8, and a name is at most ATLAS_NAME_MAX bytes. */
+struct str atlas_clean_name(struct str s, char room[ATLAS_NAME_MAX]);
+
+/* --- names (atlas_labels.c) ------------------------------------------------------------------------------------ */
+
+/* A site's name in the pool is its text, or, where it has labels, a text that begins with a byte no name begins with and
+ * holds offsets of other texts: so the same name, or the same label, of many sites is there once, and a site without
+ * labels costs nothing. */
+struct atlas_named {
+    struct str name;
+    size_t n;
+    struct atlas_label labels[ATLAS_LABELS];
+};
+MUST_CHECK enum rc atlas_name_add(struct atlas_builder *b, const struct atlas_site *s, uint32_t *out, struct err *err);
+struct str atlas_name(const struct atlas *a, uint32_t at, bool *has_labels);
+void atlas_name_whole(const struct atlas *a, uint32_t at, struct atlas_named *out);
+void atlas_builder_name(const struct atlas_builder *b, uint32_t at, struct atlas_named *out);
+bool atlas_named_equal(const struct atlas_named *a, const struct atlas_named *b);
 
 /* --- clusters, while building --------------------------------------------------------------------------------- */
 

@@ -99,11 +99,12 @@ static void note_site(struct noted *n, const struct atlas_site *s)
     if (!s)
         return;
     n->site = *s;
-    char *at = n->texts = mem_alloc(s->name.n + s->religion.n + s->kind.n + s->class_code.n + 1);
+    char *at = n->texts = mem_alloc(s->name.n + s->religion.n + s->kind.n + s->class_code.n + s->labels.n + 1);
     n->site.name = put_text(&at, s->name);
     n->site.religion = put_text(&at, s->religion);
     n->site.kind = put_text(&at, s->kind);
     n->site.class_code = put_text(&at, s->class_code);
+    n->site.labels = put_text(&at, s->labels);
 }
 
 void atlas_live_note(struct atlas_live *l, const struct atlas_change *c, int64_t seq)

@@ -65,7 +65,8 @@ static bool is_language(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
-        bool is_sign = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (i > 0 && ((c >= '0' && c <= '9') || c == '-'));
+        bool is_sign =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (i > 0 && ((c >= '0' && c <= '9') || c == '-'));
         if (!is_sign)
             return false;
     }
@@ -79,16 +80,18 @@ static enum rc licence_check(struct str *licence, struct err *err)
         *licence = str_of(found->id);
         return RC_OK;
     }
-    return err_set(err, RC_INVALID,
-                   "the licence is none under which a picture is shown here: CC0-1.0, CC-BY-4.0, CC-BY-SA-4.0 (and their "
-                   "earlier versions), CC-PDM-1.0, OGL-UK-3.0, etalab-2.0, or LicenseRef-permission where its holder has "
-                   "agreed");
+    return err_set(
+        err, RC_INVALID,
+        "the licence is none under which a picture is shown here: CC0-1.0, CC-BY-4.0, CC-BY-SA-4.0 (and their "
+        "earlier versions), CC-PDM-1.0, OGL-UK-3.0, etalab-2.0, or LicenseRef-permission where its holder has "
+        "agreed");
 }
 
 static enum rc size_check(const struct picture_size *s, struct err *err)
 {
     if (s->jpeg.n == 0 || s->jpeg.n > PICTURE_JPEG_MAX || s->width < 1 || s->height < 1)
-        return err_set(err, RC_TOO_LARGE, "the copy of the picture has %zu bytes, at most %d", s->jpeg.n, PICTURE_JPEG_MAX);
+        return err_set(err, RC_TOO_LARGE, "the copy of the picture has %zu bytes, at most %d", s->jpeg.n,
+                       PICTURE_JPEG_MAX);
     return RC_OK;
 }
 
@@ -121,7 +124,7 @@ struct sha256 picture_row_digest(const struct picture_row *r, struct sha256 whol
 {
     struct sha256_state s;
     const struct uuid ids[] = {r->id, r->p.public_id, r->site, r->added_by, r->removed_by};
-    const int64_t numbers[] = {r->p.added.us,   r->p.width,        r->p.height,
+    const int64_t numbers[] = {r->p.added.us,    r->p.width,        r->p.height,
                                r->p.small_width, r->p.small_height, r->removed.us};
     const struct str texts[] = {r->p.licence, r->p.credit, r->p.source_url, r->p.alt, r->p.alt_lang, r->reason};
     const struct sha256 digests[] = {r->digest, r->small_digest, whole, small};

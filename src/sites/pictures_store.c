@@ -233,7 +233,8 @@ struct listing {
 static enum rc list_read(struct store_tx *tx, void *ctx, struct err *err)
 {
     static const struct store_sql SQL = {
-        "SELECT " PICTURE_COLUMNS " FROM site_picture p WHERE p.removed_us IS NULL AND p.site IN (SELECT k.id FROM site k "
+        "SELECT " PICTURE_COLUMNS
+        " FROM site_picture p WHERE p.removed_us IS NULL AND p.site IN (SELECT k.id FROM site k "
         "WHERE k.id = ?1 UNION ALL SELECT m.id FROM site m WHERE m.merged_into = ?1) ORDER BY p.added_us, p.id LIMIT ?2"};
     struct listing *l = ctx;
     struct store_arg args[] = {SA_UUID(l->site), SA_INT(PICTURES_PER_SITE_MAX)};
@@ -248,8 +249,7 @@ static enum rc list_read(struct store_tx *tx, void *ctx, struct err *err)
 enum rc pictures_of(struct store *st, const struct site *site, struct arena *mem, struct picture **out, size_t *n,
                     struct err *err)
 {
-    struct listing l = {
-        .site = site->id, .mem = mem, .list = ARENA_NEW_N(mem, struct picture, PICTURES_PER_SITE_MAX)};
+    struct listing l = {.site = site->id, .mem = mem, .list = ARENA_NEW_N(mem, struct picture, PICTURES_PER_SITE_MAX)};
     if (!site->is_coarse)
         TRY(store_read(st, list_read, &l, err));
     *out = l.list;

@@ -5,6 +5,7 @@
 #include "tiles/tiles.h"
 
 #include <libdeflate.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,10 +83,27 @@ static size_t tag(uint32_t *tags, size_t n, uint32_t key, uint32_t value)
     return n + 2;
 }
 
+/* Names in other languages: a key is in a tile only where some site has one. */
+static size_t tag_labels(struct tiles_maker *t, uint32_t site, uint32_t *tags, size_t n)
+{
+    struct atlas_label labels[ATLAS_LABELS];
+    size_t labels_n = atlas_labels(t->atlas, site, labels);
+    for (size_t i = 0; i < labels_n; i++) {
+        uint32_t *key = &t->key_label[labels[i].lang];
+        if (*key == UINT32_MAX) {
+            char text[16];
+            int chars = snprintf(text, sizeof text, "name_%s", ATLAS_LABEL_LANGS[labels[i].lang]);
+            *key = mvt_key(t->mvt, (struct str){text, (size_t)chars});
+        }
+        n = tag(tags, n, *key, mvt_str_once(t->mvt, labels[i].name));
+    }
+    return n;
+}
+
 static void add_site(struct tiles_maker *t, const struct atlas_mark *m)
 {
     struct atlas_site s;
-    uint32_t tags[2 * 10];
+    uint32_t tags[2 * (10 + ATLAS_LABELS)];
     char id[UUID_TEXT_BYTES];
     atlas_site_text(t->atlas, m->site, &s);
     uuid_text(s.public_id, id);
@@ -93,6 +111,8 @@ static void add_site(struct tiles_maker *t, const struct atlas_mark *m)
     n = tag(tags, n, t->key_id, mvt_str_once(t->mvt, (struct str){id, sizeof id}));
     if (s.name.n)
         n = tag(tags, n, t->key_name, mvt_str_once(t->mvt, s.name));
+    if (s.has_labels && t->q.z >= TILES_LABELS_ZOOM)
+        n = tag_labels(t, m->site, tags, n);
     const struct combo_slot *c = combo_values(t, &s);
     if (s.religion.n)
         n = tag(tags, n, t->key_religion, c->religion);
@@ -134,6 +154,7 @@ void tiles_add_sites(struct tiles_maker *t, const struct atlas *a)
     t->key_class = mvt_key(t->mvt, STR("class"));
     for (size_t f = 0; f < 4; f++)
         t->key_flag[f] = mvt_key(t->mvt, str_of(flag_names[f]));
+    memset(t->key_label, 0xff, sizeof t->key_label);
     t->one = mvt_uint(t->mvt, 1);
     t->yes = mvt_bool(t->mvt, true);
     if (q->religion.n)

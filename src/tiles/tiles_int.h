@@ -25,7 +25,8 @@ struct tiles_maker {
     const struct atlas *atlas;
     uint32_t key_count, key_religion, key_id, key_name, key_kind, key_class;
     uint32_t key_flag[4];
-    uint32_t one, yes; /* values 1 and true */
+    uint32_t key_label[ATLAS_LABELS]; /* UINT32_MAX: not of this layer yet */
+    uint32_t one, yes;                /* values 1 and true */
     struct combo_slot combos[COMBO_SLOTS];
     struct mvt_xy *ring; /* MVT_RING_MAX, for areas */
 };

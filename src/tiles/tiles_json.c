@@ -69,7 +69,8 @@ const struct tiles_layer *tiles_sites_layer(void)
     static const struct tiles_field fields[] = {
         {"count", "Number"},       {"religion", "String"},  {"id", "String"},      {"name", "String"},
         {"kind", "String"},        {"class", "String"},     {"coarse", "Boolean"}, {"synthetic", "Boolean"},
-        {"unverified", "Boolean"}, {"disputed", "Boolean"},
+        {"unverified", "Boolean"}, {"disputed", "Boolean"}, {"name_ar", "String"}, {"name_en", "String"},
+        {"name_es", "String"},     {"name_fr", "String"},   {"name_ru", "String"}, {"name_zh", "String"},
     };
     static const struct tiles_layer layer = {"sites", "Religious sites; clusters below zoom 14 carry their count.",
                                              fields, sizeof fields / sizeof *fields};

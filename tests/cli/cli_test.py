@@ -169,6 +169,7 @@ class Sites(Base):
         for f in box["features"]:
             lon, lat = f["geometry"]["coordinates"]
             self.assertTrue((lon >= 177 or lon <= -175) and -48 <= lat <= -10)
+        shutil.rmtree(os.path.join(self.data, "atlas"))  # made anew from the store
         near = self.json("near", "41.9022", "12.4539", "--n", "3")["sites"]
         self.assertEqual(near[0]["name"], "St Peter's Basilica")
         incidents = json.loads(self.fane("export", "incidents", "--format", "geojson").stdout)["features"]

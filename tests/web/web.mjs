@@ -66,6 +66,22 @@ for (const [size, language] of [["phone", "ar"], ["desk", "en"]]) {
   });
 }
 
+check("map labels: the reader's language, the local name under it, anew when the language changes", { language: "ar" }, async (v) => {
+  const drawn = () => v.page.evaluate(() => {
+    const { map } = document.querySelector("[data-map]");
+    return map.queryRenderedFeatures({ layers: ["sites-one"] }).map((f) => ({ ...f.properties, field: JSON.stringify(f.layer.layout["text-field"]) }));
+  });
+  await v.go("/#at=11/30.05/31.25");
+  await mapState(v.page);
+  const site = (await drawn()).find((f) => f.name_ar);
+  assert.ok(site && site.name && site.name_ar !== site.name, JSON.stringify(site));
+  assert.ok(site.field.includes(site.name_ar) && site.field.includes(site.name), site.field);
+  await v.go("/?lang=en#at=11/30.05/31.25");
+  await mapState(v.page);
+  const again = (await drawn()).find((f) => f.id === site.id);
+  assert.ok(again && !again.field.includes(site.name_ar) && again.field.includes(site.name), again?.field);
+});
+
 check("map counts every site at the widest zoom", {}, async (v) => {
   await v.go("/#at=0.2/0/0");
   await mapState(v.page);

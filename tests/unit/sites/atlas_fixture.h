@@ -19,6 +19,9 @@ struct made_site {
     struct geo_point at;
     struct uuid id;
     char name[32];
+    char label[ATLAS_LABELS][32]; /* "": none */
+    char labels[ATLAS_LABELS * 34];
+    size_t labels_n;
     int religion;
     unsigned flags;
 };
@@ -56,6 +59,26 @@ static inline struct geo_point made_point(struct prng *r)
     }
 }
 
+/* Some have names in other languages; one that is the name again is none. */
+static inline void made_label(struct prng *r, struct made_site *s)
+{
+    s->labels_n = 0;
+    for (int k = 0; k < ATLAS_LABELS; k++) {
+        s->label[k][0] = 0;
+        if (prng_below(r, 6))
+            continue;
+        bool is_same = prng_below(r, 4) == 0;
+        const char *text = is_same ? s->name : s->label[k];
+        if (!is_same)
+            snprintf(s->label[k], sizeof s->label[k], "%s موقع %llu", ATLAS_LABEL_LANGS[k],
+                     (unsigned long long)prng_below(r, 50));
+        s->labels[s->labels_n++] = (char)k;
+        s->labels[s->labels_n++] = (char)strlen(text);
+        memcpy(s->labels + s->labels_n, text, strlen(text));
+        s->labels_n += strlen(text);
+    }
+}
+
 static inline struct made_site *made_sites(struct prng *r, size_t n)
 {
     struct made_site *s = mem_array(n + 1, sizeof *s);
@@ -65,6 +88,7 @@ static inline struct made_site *made_sites(struct prng *r, size_t n)
         for (size_t k = 0; k < 16; k++)
             s[i].id.b[k] = (uint8_t)prng_u64(r);
         snprintf(s[i].name, sizeof s[i].name, "Site %llu", (unsigned long long)prng_below(r, n / 2 + 1));
+        made_label(r, &s[i]);
         s[i].religion = (int)prng_below(r, 7);
         s[i].flags = (unsigned)prng_below(r, 8);
     }
@@ -86,6 +110,7 @@ static inline enum rc made_write(const struct made_site *s, size_t n, const char
                                   .lat_deg = s[i].at.lat_deg,
                                   .lon_deg = s[i].at.lon_deg,
                                   .name = str_of(s[i].name),
+                                  .labels = {s[i].labels, s[i].labels_n},
                                   .religion = str_of(made_religions[s[i].religion]),
                                   .kind = STR("CHU"),
                                   .class_code = STR("place_of_worship"),
@@ -96,6 +121,21 @@ static inline enum rc made_write(const struct made_site *s, size_t n, const char
         rc = atlas_builder_write(b, path, STR("rev 7"), threads, err);
     atlas_builder_free(b);
     return rc;
+}
+
+/* Whether the atlas tells these labels of the site, and no others. */
+static inline bool made_is_labelled(const struct atlas *a, size_t index, const struct made_site *s)
+{
+    struct atlas_label out[ATLAS_LABELS];
+    struct atlas_site site;
+    size_t n = atlas_labels(a, index, out), want = 0;
+    bool is_so = true;
+    atlas_site_text(a, index, &site);
+    for (unsigned k = 0; k < ATLAS_LABELS; k++)
+        want += s->label[k][0] != 0;
+    for (size_t i = 0; i < n; i++)
+        is_so = is_so && out[i].lang < ATLAS_LABELS && str_is_equal(out[i].name, str_of(s->label[out[i].lang]));
+    return is_so && n == want && site.has_labels == (n > 0);
 }
 
 static inline uint64_t made_seed(void)

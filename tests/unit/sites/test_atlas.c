@@ -310,6 +310,7 @@ static void sites_come_back_as_they_went_in(void **state)
         assert_non_null(m);
         assert_true(got.lat_deg == m->at.lat_deg && got.lon_deg == m->at.lon_deg && got.flags == m->flags);
         assert_true(str_is_equal(got.name, str_of(m->name)));
+        assert_true(made_is_labelled(a, i, m));
         assert_true(str_is_equal(got.religion, str_of(made_religions[m->religion])));
         assert_true(str_is_equal(got.kind, STR("CHU")) && str_is_equal(got.class_code, STR("place_of_worship")));
         assert_true(i == 0 || a->cell[i] >= a->cell[i - 1]);
@@ -342,6 +343,16 @@ static void names_are_clipped_and_codes_refused(void **state)
     s.lat_deg = 2;
     s.lon_deg = 3;
     assert_int_equal(atlas_builder_add(b, &s, &err), RC_OK);
+    s.name = STR("\1\1marked"); /* as only the pool's own texts begin */
+    s.labels = (struct str){"\0\7\1Arabic\0\3two\1\6marked\5\3\1\1\1", 27};
+    s.lat_deg = 4;
+    assert_int_equal(atlas_builder_add(b, &s, &err), RC_OK);
+    static const struct str BAD[] = {{"\6\1x", 3}, {"\1\4abc", 5}, {"\1\1x\2", 4}};
+    for (size_t i = 0; i < 3; i++) {
+        s.labels = BAD[i];
+        assert_int_equal(atlas_builder_add(b, &s, &err), RC_INVALID);
+    }
+    s.labels = STR_NONE;
     memset(code, 'x', 61);
     code[61] = 0;
     s.religion = str_of(code);
@@ -354,11 +365,17 @@ static void names_are_clipped_and_codes_refused(void **state)
     atlas_builder_free(b);
     assert_int_equal(atlas_open(path, &a, &err), RC_OK);
     unlink(path);
-    assert_int_equal(a->sites, 2);
-    for (size_t i = 0; i < 2; i++) {
+    assert_int_equal(a->sites, 3);
+    for (size_t i = 0; i < 3; i++) {
         atlas_site(a, i, &got);
+        struct atlas_label labels[ATLAS_LABELS];
+        size_t n = atlas_labels(a, i, labels);
+        assert_int_equal(n, got.lat_deg == 4);
         if (got.lat_deg == 1)
             assert_true(got.name.n == 119 && str_is_utf8(got.name));
+        else if (got.lat_deg == 4)
+            assert_true(str_is_equal(got.name, STR("marked")) && labels[0].lang == 0 &&
+                        str_is_equal(labels[0].name, STR("Arabic")));
         else
             assert_true(str_is_equal(got.name, STR("bad ?? name")));
     }
@@ -453,8 +470,11 @@ static void ask_everything(const struct atlas *a)
     struct geo_box b = {-180, -90, 180, 90};
     struct total t = {0};
     struct atlas_site s;
-    for (size_t i = 0; i < a->sites; i += 7)
+    struct atlas_label labels[ATLAS_LABELS];
+    for (size_t i = 0; i < a->sites; i += 7) {
         atlas_site(a, i, &s);
+        atlas_labels(a, i, labels);
+    }
     for (int z = 0; z <= ATLAS_ZOOM_MAX; z++) {
         struct geo_merc m = geo_merc_of(made_point(&rng));
         atlas_tile(a, z, m.x >> (31 - z), m.y >> (31 - z), 320, add_up, &t);

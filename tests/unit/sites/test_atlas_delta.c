@@ -27,6 +27,7 @@ static struct atlas_site site_of(const struct made_site *s)
                                .lat_deg = s->at.lat_deg,
                                .lon_deg = s->at.lon_deg,
                                .name = str_of(s->name),
+                               .labels = {s->labels, s->labels_n},
                                .religion = str_of(s->religion == 7 ? "zoroastrian" : made_religions[s->religion]),
                                .kind = STR("CHU"),
                                .class_code = STR("place_of_worship"),
@@ -405,6 +406,10 @@ static void same_marks(const struct atlas *live, const struct atlas *scratch, in
             atlas_site(live, x->site, &s);
             atlas_site(scratch, y->site, &t);
             assert_true(uuid_is_equal(s.public_id, t.public_id) && str_is_equal(s.name, t.name));
+            struct atlas_named mine, other;
+            atlas_name_whole(live, atlas_record_of(live, x->site)->name, &mine);
+            atlas_name_whole(scratch, atlas_record_of(scratch, y->site)->name, &other);
+            assert_true(atlas_named_equal(&mine, &other));
             assert_true(s.lat_deg == t.lat_deg && s.lon_deg == t.lon_deg && s.flags == t.flags);
         }
     }

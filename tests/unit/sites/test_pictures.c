@@ -16,9 +16,10 @@ static void import_as(struct registry *r, const char *source, const char *rows)
 {
     struct sites_import_report p;
     struct sites_file_options o = {.import = {.source = str_of(source), .temp_dir = r->dir}};
-    static const char MAP[] = "{\"source\":{\"name\":\"x\",\"licence\":\"CC0-1.0\"},\"delimiter\":\";\",\"fields\":{\"id\":"
-                              "\"id\",\"name\":\"name\",\"lat\":\"lat\",\"lon\":\"lon\",\"wikidata\":\"wikidata\"},"
-                              "\"constant\":{\"kind\":\"CHU\",\"religion\":\"christian\"}}";
+    static const char MAP[] =
+        "{\"source\":{\"name\":\"x\",\"licence\":\"CC0-1.0\"},\"delimiter\":\";\",\"fields\":{\"id\":"
+        "\"id\",\"name\":\"name\",\"lat\":\"lat\",\"lon\":\"lon\",\"wikidata\":\"wikidata\"},"
+        "\"constant\":{\"kind\":\"CHU\",\"religion\":\"christian\"}}";
     struct str csv = str_printf(&r->mem, "id;name;lat;lon;wikidata\n%s", rows);
     o.map = written(r, "map.json", MAP, strlen(MAP));
     OK(sites_import_file(r->st, written(r, "rows.csv", csv.p, csv.n), &o, &p, &r->err));
@@ -77,7 +78,8 @@ static void added_and_shown(struct registry *r)
     struct uuid id = added(r, "node/1");
     assert_int_equal(listed(r, "node/1", &VIEWER_PUBLIC, &list), 1);
     assert_true(uuid_is_equal(list[0].public_id, id));
-    assert_true(str_is_equal(list[0].licence, STR("CC-BY-SA-4.0")) && str_is_equal(list[0].credit, STR("Fatima al-Fihri")));
+    assert_true(str_is_equal(list[0].licence, STR("CC-BY-SA-4.0")) &&
+                str_is_equal(list[0].credit, STR("Fatima al-Fihri")));
     assert_true(str_is_equal(list[0].alt, STR("A courtyard")) && str_is_equal(list[0].alt_lang, STR("en")));
     assert_true(list[0].width == 1600 && list[0].height == 1200 && list[0].small_width == 480);
     OK(jpeg(r, id, false, &VIEWER_PUBLIC, &bytes));
@@ -97,9 +99,11 @@ static void refused(struct registry *r)
 {
     struct uuid id;
     import_as(r, "osm", "node/1;St Mary;51.5;-0.1;\n");
-    static const struct str LICENCES[] = {{"", 0}, {"CC-BY-NC-4.0", 12}, {"CC-BY-ND-4.0", 12}, {"copyright", 9}, {"CC-BY", 5}};
-    static const char *const SOURCES[] = {"http://example.org/x", "https://", "https://a b", "javascript:alert(1)",
-                                          "https://x.example/\"onload", "data:image/png;base64,xxxx"};
+    static const struct str LICENCES[] = {
+        {"", 0}, {"CC-BY-NC-4.0", 12}, {"CC-BY-ND-4.0", 12}, {"copyright", 9}, {"CC-BY", 5}};
+    static const char *const SOURCES[] = {
+        "http://example.org/x",      "https://", "https://a b", "javascript:alert(1)", "https://x.example/\"onload",
+        "data:image/png;base64,xxxx"};
     static const char *const LANGS[] = {"e", "en_GB", "-en", "e n", "abcdefghijklmnopqrstuvwxyz-abcdefghijklm"};
     struct picture_draft d = draft(r, "node/1");
     assert_int_equal(pictures_add(r->st, &d, &VIEWER_PUBLIC, &id, &r->err), RC_DENIED);

@@ -85,6 +85,11 @@ static void check_site(const struct read_layer *l, const struct read_feature *f,
     assert_true(f->x == x || f->x == x + 4096 * ldexp(1, q.z) || f->x == x - 4096 * ldexp(1, q.z));
     assert_true(f->y == y);
     assert_true(prop_is(l, f, "name", s->name) && prop_is(l, f, "religion", made_religions[s->religion]));
+    for (int k = 0; k < ATLAS_LABELS; k++) {
+        char key[16];
+        snprintf(key, sizeof key, "name_%s", ATLAS_LABEL_LANGS[k]);
+        assert_true(prop_is(l, f, key, q.z >= TILES_LABELS_ZOOM ? s->label[k] : ""));
+    }
     assert_true(prop_is(l, f, "kind", "CHU") && prop_is(l, f, "class", "place_of_worship"));
     for (unsigned k = 0; k < 3; k++) {
         const struct read_value *v = read_prop(l, f, flags[k]);

@@ -13,7 +13,7 @@ import { countryName, locale, t } from "../lib/i18n.svelte.ts";
 import { theme } from "../lib/theme.svelte.ts";
 import { circle } from "./circle.ts";
 import { dark, light } from "./palette.ts";
-import { detailZoom, makeStyle } from "./style.ts";
+import { detailZoom, makeStyle, nameKey } from "./style.ts";
 import { addSymbols } from "./symbols.ts";
 import { detail, world } from "./world.ts";
 
@@ -34,6 +34,11 @@ export interface Found { sites: Site[] | null; incidents: Incident[] | null }
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const siteLayers = ["sites-one", "found-sites-one"];
 const groupLayers = ["sites-cluster", "found-sites-cluster", "incidents-cluster", "found-incidents-cluster"];
+/** The name in the reader's language beside the site's own, as the tiles have it. */
+function ownName(s: Site): Record<string, string> {
+  const own = s.names?.[locale.code];
+  return own && own !== s.name ? { [nameKey(locale.code)]: own } : {};
+}
 const incidentLayers = ["incidents-one", "found-incidents-one"];
 
 /** The coarse base map, with the countries' names in the reader's language. */
@@ -223,7 +228,7 @@ export class FaneMap {
       type: "FeatureCollection" as const,
       features: (list ?? []).filter((s) => s.lat != null && s.lon != null).map((s) => ({
         type: "Feature" as const,
-        properties: "religion" in s ? { id: s.id, name: s.name, religion: s.religion, kind: s.kind } : { id: s.id },
+        properties: "religion" in s ? { id: s.id, name: s.name, ...ownName(s), religion: s.religion, kind: s.kind } : { id: s.id },
         geometry: { type: "Point" as const, coordinates: [s.lon as number, s.lat as number] },
       })),
     });
@@ -283,7 +288,7 @@ export class FaneMap {
     const seen = new Map<string, InView>();
     for (const f of this.map.queryRenderedFeatures({ layers: present(siteLayers) })) {
       const { id, name, religion, kind } = f.properties as InView;
-      if (id && seen.size < limit) seen.set(id, { id, name, religion, kind });
+      if (id && seen.size < limit) seen.set(id, { id, name: f.properties[nameKey(locale.code)] ?? name, religion, kind });
     }
     const groups = new Map<string, number>();
     for (const f of this.map.queryRenderedFeatures({ layers: present(["sites-cluster", "found-sites-cluster"]) })) {

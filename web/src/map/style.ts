@@ -20,8 +20,15 @@ const symbolOf: ExpressionSpecification = [
 
 const radius: ExpressionSpecification = ["interpolate", ["linear"], ["log10", count], 0.3, 13, 1, 15, 2, 19, 3, 23, 5, 30, 7, 36];
 
+/** The name in the reader's language where the site has one, and under it what the people there call it. */
+export const nameKey = (language: string) => `name_${language}`;
+function nameOf(language: string): ExpressionSpecification {
+  const own: ExpressionSpecification = ["get", nameKey(language)], local: ExpressionSpecification = ["coalesce", ["get", "name"], ""];
+  return ["case", ["has", nameKey(language)], ["format", own, {}, "\n", {}, local, { "font-scale": 0.85 }], ["format", local, {}]] as unknown as ExpressionSpecification;
+}
+
 /** Sites come above incidents: the map is of places first. Layers of one source of sites, whether tiles or the answer to a filtered query. */
-function siteLayers(source: string, layer: string | undefined, p: Palette, number: ExpressionSpecification): LayerSpecification[] {
+function siteLayers(source: string, layer: string | undefined, p: Palette, number: ExpressionSpecification, language: string): LayerSpecification[] {
   const from = layer ? { source, "source-layer": layer } : { source };
   return [
     { id: `${source}-cluster`, type: "circle", ...from, filter: many,
@@ -31,7 +38,7 @@ function siteLayers(source: string, layer: string | undefined, p: Palette, numbe
       paint: { "text-color": p.clusterText } },
     { id: `${source}-one`, type: "symbol", ...from, filter: one,
       layout: { "icon-image": symbolOf, "icon-allow-overlap": true, "icon-size": ["interpolate", ["linear"], ["zoom"], 2, 0.8, 8, 1],
-        "text-field": ["step", ["zoom"], "", 8.5, ["coalesce", ["get", "name"], ""]], "text-font": font, "text-size": 12,
+        "text-field": ["step", ["zoom"], "", 8.5, nameOf(language)], "text-font": font, "text-size": 12,
         "text-offset": [0, 1.1], "text-anchor": "top", "text-optional": true, "text-max-width": 9 },
       paint: { "text-color": p.label, "text-halo-color": p.countryHalo, "text-halo-width": 1.4 } },
   ] as LayerSpecification[];
@@ -130,8 +137,8 @@ export function makeStyle(p: Palette, world: GeoJSON.FeatureCollection, language
         paint: { "text-color": p.context, "text-halo-color": p.countryHalo, "text-halo-width": 1.2 } },
       ...incidentLayers("incidents", "incidents", p, number),
       ...incidentLayers("found-incidents", undefined, p, ["number-format", ["coalesce", ["get", "point_count"], 1], { locale: language }]),
-      ...siteLayers("sites", "sites", p, number),
-      ...siteLayers("found-sites", undefined, p, ["number-format", ["coalesce", ["get", "point_count"], 1], { locale: language }]),
+      ...siteLayers("sites", "sites", p, number, language),
+      ...siteLayers("found-sites", undefined, p, ["number-format", ["coalesce", ["get", "point_count"], 1], { locale: language }], language),
       { id: "chosen-ring", type: "circle", source: "chosen",
         paint: { "circle-radius": 17, "circle-color": "rgba(0,0,0,0)", "circle-stroke-width": 3, "circle-stroke-color": p.label } },
     ].map((layer) => fitFound(layer as LayerSpecification)),
