@@ -103,7 +103,7 @@ def point(data, name):
 def make(data):
     """A data directory whose store is an empty database of PostgreSQL; `fane init` does the rest."""
     name = f"leak_{os.getpid()}_{len(os.listdir(os.path.dirname(data)))}"
-    psql("template1", f"CREATE DATABASE {name};")
+    psql("postgres", f"CREATE DATABASE {name};")
     os.mkdir(data, 0o700)
     point(data, name)
 
@@ -113,13 +113,13 @@ def copy(data, to):
     shutil.copytree(data, to)
     if is_postgres(data):
         name = name_of(data) + "_twin"
-        psql("template1", f"CREATE DATABASE {name} TEMPLATE {name_of(data)};")
+        psql("postgres", f"CREATE DATABASE {name} TEMPLATE {name_of(data)};")
         point(to, name)
 
 
 def drop(data):
     if is_postgres(data):
-        psql("template1", f"DROP DATABASE IF EXISTS {name_of(data)} WITH (FORCE);")
+        psql("postgres", f"DROP DATABASE IF EXISTS {name_of(data)} WITH (FORCE);")
 
 
 def connect(data):
